@@ -1,0 +1,263 @@
+"""What the broker and its faces say to each other: one JSON object a line, over a Unix socket.
+
+Request  ``{"id": 7, "method": "launch", "params": {...}}``
+Answer   ``{"id": 7, "result": ...}`` or ``{"id": 7, "error": {"kind": "PlanRefused", "message": "..."}}``
+Event    ``{"event": {"kind": "cluster", ...}}`` after ``subscribe``.
+
+These models are the wire: server extension, CLI, kernel, scheduler plugin and the
+TypeScript types all follow them. Times are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PROTOCOL = 1
+"""Raised whenever an older face could misread a message."""
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SiteState(StrEnum):
+    CATALOGUED = "catalogued"
+    """Known from the catalogue; no profile yet, so not launchable."""
+    CONNECTING = "connecting"
+    SIGN_IN = "sign-in"
+    """The site waits for the person: a code, a passphrase, a new certificate."""
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+    RETIRED = "retired"
+    PLANNED = "planned"
+
+
+class OfferView(Message):
+    """One thing that can be allocated at a site. None means unknown."""
+
+    id: str
+    """``site/partition``: what a Plan names."""
+    site: str
+    name: str
+    country: str | None = None
+    gpu_vendor: str | None = None
+    gpu_model: str | None = None
+    gpus_per_node: int | None = None
+    gpu_memory_gb: float | None = None
+    cpus_per_node: int | None = None
+    memory_gb_per_node: float | None = None
+    cpu_architecture: str | None = None
+    max_walltime_minutes: int | None = None
+    max_nodes: int | None = None
+    nodes_total: int | None = None
+    nodes_free: int | None = None
+    cpus_free: int | None = None
+    gpus_total: int | None = None
+    gpus_free: int | None = None
+    jobs_pending: int | None = None
+    price_eur_per_hour: float | None = None
+    launchable: bool = False
+    reason: str = ""
+    """Why it is not launchable, and what to do."""
+    observed: datetime | None = None
+    """When the free numbers were seen; None for catalogue values alone."""
+
+
+class SiteView(Message):
+    """A site as a face shows it."""
+
+    id: str
+    name: str
+    kind: str
+    """``hpc``, ``cloud``, ``own``, ``local`` or ``emulated``."""
+    operator: str | None = None
+    country: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    state: SiteState
+    reason: str = ""
+    """One sentence: since when, why, what to do."""
+    since: datetime | None = None
+    account: str = ""
+    docs: str | None = None
+    offers: list[OfferView] = []
+
+
+class WorkerState(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    JOINING = "joining"
+    READY = "ready"
+    DRAINING = "draining"
+    LOST = "lost"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+class WorkerView(Message):
+    name: str
+    """``<group>-<job number>-<rank>-<device>``"""
+    state: WorkerState
+    reason: str = ""
+    job: str
+    job_id: str = ""
+    node: str = ""
+    device: str = ""
+    address: str = ""
+    threads: int | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    tasks_running: int | None = None
+    tasks_done: int | None = None
+
+
+class GroupView(Message):
+    name: str
+    site: str
+    offer: str
+    jobs_wanted: int
+    workers_wanted: int
+    workers_ready: int
+    state: str
+    """``waiting``, ``starting``, ``ready``, ``partial``, ``failed``, ``stopped``"""
+    reason: str = ""
+    """One sentence: what this group is waiting for."""
+    workers: list[WorkerView] = []
+
+
+class LinkView(Message):
+    """Bytes between two sites of a cluster, as the hub counted them."""
+
+    source: str
+    target: str
+    bytes: int
+
+
+class ClusterView(Message):
+    name: str
+    state: str
+    """``starting``, ``running``, ``stopping``, ``stopped``, ``failed``"""
+    reason: str = ""
+    started: datetime
+    groups: list[GroupView] = []
+    links: list[LinkView] = []
+    tasks_running: int = 0
+    tasks_done: int = 0
+    tasks_waiting: int = 0
+    dashboard_port: int | None = None
+    attach: str = ""
+    """The cell that attaches a notebook."""
+
+
+class PromptView(Message):
+    id: str
+    kind: str
+    site: str
+    text: str
+    secret: bool
+    expires: datetime
+
+
+class GroupDryRun(Message):
+    group: str
+    offer: str
+    jobs: int
+    workers: int
+    script: str
+    """What each job submits, to the letter."""
+
+
+class DryRun(Message):
+    """What a launch would do."""
+
+    cluster: str
+    groups: list[GroupDryRun]
+    warnings: list[str] = []
+
+
+class OrphanView(Message):
+    """A job at a site that no cluster of this broker owns."""
+
+    site: str
+    job: str
+    job_id: str
+    state: str
+    reason: str = ""
+
+
+class AssociationView(Message):
+    account: str
+    qos: list[str] = []
+    default_qos: str = ""
+    partition: str = ""
+
+
+class SiteEvent(Message):
+    kind: Literal["site"] = "site"
+    site: SiteView
+
+
+class ClusterEvent(Message):
+    kind: Literal["cluster"] = "cluster"
+    cluster: ClusterView
+
+
+class ClusterGoneEvent(Message):
+    kind: Literal["cluster-gone"] = "cluster-gone"
+    name: str
+
+
+class PromptEvent(Message):
+    kind: Literal["prompt"] = "prompt"
+    prompt: PromptView
+
+
+class PromptGoneEvent(Message):
+    kind: Literal["prompt-gone"] = "prompt-gone"
+    id: str
+
+
+Event = Annotated[
+    SiteEvent | ClusterEvent | ClusterGoneEvent | PromptEvent | PromptGoneEvent,
+    Field(discriminator="kind"),
+]
+
+
+class Request(Message):
+    id: int
+    method: str
+    params: dict[str, Any] = {}
+
+
+class ErrorView(Message):
+    kind: str
+    message: str
+
+
+METHODS = {
+    "version": "() -> {protocol, version, pid}",
+    "sites": "(retired: bool) -> [SiteView]; never waits for a site",
+    "connect": "(profile: Profile) -> SiteView; saves the profile, logs in, may prompt",
+    "disconnect": "(site) -> SiteView; closes the session and forgets the profile",
+    "refresh": "(site) -> SiteView; looks now instead of at the next poll",
+    "associations": "(site) -> [AssociationView]",
+    "dry_run": "(plan) -> DryRun",
+    "launch": "(plan) -> ClusterView; returns once the scheduler runs, jobs follow",
+    "clusters": "() -> [ClusterView]",
+    "cluster": "(name) -> ClusterView",
+    "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
+    "scale": "(name, group, jobs) -> ClusterView",
+    "logs": "(name, group: '' or name, lines) -> {job name: text}",
+    "stop": "(name) -> ClusterView; returns when nothing of it is left at any site",
+    "audit": "(site: '' or id, end: bool) -> [OrphanView]",
+    "prompts": "() -> [PromptView]",
+    "answer": "(id, value) -> {}; value None refuses",
+    "subscribe": "() -> {}; the current sites, clusters and prompts follow as events",
+    "report": "(cluster, ...) from the cluster's scheduler alone",
+    "shutdown": "() -> {}; ends the broker, clusters go on",
+}
+"""The broker's methods, for the reader and for the test that compares it with reality."""

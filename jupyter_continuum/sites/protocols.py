@@ -1,0 +1,223 @@
+"""What the rest of the house may ask of a site: a Transport and a Launcher.
+
+``testing.py`` beside this file holds the contract as tests that anybody's own
+Transport or Launcher can inherit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command at a site left behind."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a gateway listens at a site: TCP ``host:port``, or a Unix socket ``path``."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+
+class Forward(Protocol):
+    """An open way into a site: bytes written to ``path`` here come out at the endpoint there."""
+
+    path: Path
+    """A Unix socket on this machine, in a folder that only its owner can enter."""
+
+    async def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    """Runs commands at a site and opens byte streams into it. One login, kept."""
+
+    async def connect(self) -> None:
+        """Log in; returns at once when already connected.
+
+        Raises SiteUnreachable, SignInRequired or HostKeyChanged.
+        """
+
+    async def run(
+        self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
+    ) -> CommandResult:
+        """Run a POSIX shell command, ``input`` on its standard input.
+
+        Raises SiteUnreachable when there is no answer within ``timeout_seconds``; the
+        command may have run all the same.
+        """
+
+    async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
+        """Open a way to ``endpoint``; ``path`` is free for a Unix socket to be made at."""
+
+    async def close(self) -> None: ...
+
+
+class Asker(Protocol):
+    """Asks the person at whichever face is open."""
+
+    async def ask(self, question: Question) -> str | None:
+        """The answer, or None when nobody answered in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something only the person knows. The answer is never stored or logged."""
+
+    kind: str
+    """``code``, ``passphrase``, ``password`` or ``host-key`` (answer ``yes``)."""
+    site: str
+    text: str
+    """One or two sentences for the person."""
+    secret: bool
+    """Hide what is typed."""
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """One batch job: ``nodes`` nodes, on each of them one worker agent.
+
+    All text that reaches a script was checked against a grammar in ``planning``; a
+    Launcher checks again what it splices into its own language.
+    """
+
+    name: str
+    """Unique for ever, ``jc-<cluster>-<group>-<8 hex>``: how a job is found again."""
+    partition: str = ""
+    account: str = ""
+    qos: str = ""
+    nodes: int = 1
+    workers_per_node: int = 1
+    cpus_per_worker: int = 1
+    memory_gb_per_worker: float = 0
+    """0: the partition's default."""
+    gpus_per_worker: int = 0
+    gpu_type: str = ""
+    """The GRES type (``a100``), or "" for an untyped request."""
+    walltime_seconds: int = 3600
+    python: str = "python3"
+    """Interpreter of the worker environment at the site."""
+    join: Sequence[bytes] = ()
+    """One secret JSON document per node rank, for the worker agent of that rank."""
+    prologue: str = ""
+    """Shell lines of the person's profile (module load ...), before the agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the site sees it."""
+
+    name: str
+    id: str
+    state: JobState
+    reason: str = ""
+    """The site's own word: ``Priority``, ``TIMEOUT``, ``exit 1``."""
+    expected_start: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A worker agent that has told where its gateway listens. Hostile until it has joined."""
+
+    job: str
+    rank: int
+    node: str
+    endpoints: tuple[Endpoint, ...]
+    """In order of preference."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferStatus:
+    """How busy one offer is. None means unknown."""
+
+    partition: str
+    nodes_total: int | None = None
+    nodes_free: int | None = None
+    cpus_free: int | None = None
+    gpus_total: int | None = None
+    gpus_free: int | None = None
+    gpu_type: str = ""
+    gpus_per_node: int | None = None
+    cpus_per_node: int | None = None
+    memory_gb_per_node: float | None = None
+    jobs_pending: int | None = None
+    max_walltime_seconds: int | None = None
+    max_nodes: int | None = None
+    state: str = ""
+    """The partition's state in the site's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """An account the person may charge, with the QoS it may use."""
+
+    account: str
+    qos: tuple[str, ...] = ()
+    default_qos: str = ""
+    partition: str = ""
+    """Set when the association holds for one partition only."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStatus:
+    """One look at a site, by one batched command."""
+
+    observed: datetime
+    jobs: tuple[Job, ...] = ()
+    """Jobs whose name starts with ``jc-`` and which the site still knows."""
+    agents: tuple[Agent, ...] = ()
+    offers: tuple[OfferStatus, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What could not be read, by part, as sentences."""
+
+
+class Launcher(Protocol):
+    """Submits, polls and cancels jobs at a site. Keeps no state of its own that a restart loses."""
+
+    def script(self, request: JobRequest) -> str:
+        """What would be submitted, to the letter; holds no secret. Pure."""
+
+    async def submit(self, request: JobRequest) -> Job:
+        """Submit once, however often it is called with the same name.
+
+        Raises SubmitRefused (the site said no) or SiteUnreachable (try again later).
+        """
+
+    async def poll(self) -> SiteStatus:
+        """Own jobs, agents that announced themselves, and how busy each partition is."""
+
+    async def agents(self) -> tuple[Agent, ...]:
+        """Only the agents: cheap, does not touch the batch system."""
+
+    async def cancel(self, names: Sequence[str]) -> None:
+        """End these jobs, pending or running. Unknown names are no error."""
+
+    async def log(self, name: str) -> str:
+        """The last 64 KiB of what the job printed, "" when there is nothing."""
+
+    async def forget(self, names: Sequence[str]) -> None:
+        """Remove what ``submit`` left at the site for jobs that have ended."""
+
+    async def associations(self) -> tuple[Association, ...]:
+        """Accounts the person may charge; empty where the site keeps none."""
