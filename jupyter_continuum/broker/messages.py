@@ -16,8 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PROTOCOL = 1
-"""Raised whenever an older face could misread a message."""
+from jupyter_continuum.broker.lines import PROTOCOL as PROTOCOL
 
 
 class Message(BaseModel):
