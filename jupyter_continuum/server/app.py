@@ -1,0 +1,76 @@
+"""The extension as Jupyter Server sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+from jupyter_continuum import __version__
+from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.server.link import BrokerLink, Event
+from jupyter_continuum.server.routes import ROUTES
+
+SCHEMA = Path(__file__).with_name("events.yaml")
+SCHEMA_ID = "https://schema.jupyter.org/jupyter_continuum/change/v1"
+
+
+class ContinuumExtension(ExtensionApp):
+    """Loading it starts nothing: the broker is asked when a panel asks."""
+
+    name = "jupyter_continuum"
+    version = __version__
+    extension_url = "/lab"
+    load_other_extensions = True
+
+    def initialize_settings(self) -> None:
+        self.link = BrokerLink(self.emit)
+        self._unfinished: set[asyncio.Task[Any]] = set()
+        assert self.serverapp is not None
+        self.serverapp.event_logger.register_event_schema(SCHEMA)
+
+    def initialize_handlers(self) -> None:
+        self.handlers.extend(ROUTES)
+
+    async def stop_extension(self) -> None:
+        """Ends this server's conversation; broker and clusters go on."""
+        for task in self._unfinished:
+            task.cancel()
+        if self._unfinished:
+            await asyncio.wait(self._unfinished)
+        await self.link.close()
+
+    def emit(self, event: Event) -> None:
+        """Tell every JupyterLab of this server what changed."""
+        assert self.serverapp is not None
+        if event.get("kind") == "prompt":
+            prompt = event["prompt"]
+            shown = {key: prompt[key] for key in ("id", "kind", "site", "text")}
+            event = {"kind": "prompt", "prompt": shown}
+        self.serverapp.event_logger.emit(schema_id=SCHEMA_ID, data=event)
+
+    async def settle(self, method: str, /, *, patience_seconds: float, **params: Any) -> Any:
+        """The broker's answer, or None when it takes longer than ``patience_seconds``.
+
+        The call goes on then: its effects show as events, its error as a ``failure`` event.
+        Proxies between a browser and its server give up on a request after a minute.
+        """
+        task = asyncio.create_task(self.link.call(method, **params), name=f"broker {method}")
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        done, _ = await asyncio.wait([task], timeout=patience_seconds)
+        if done:
+            return task.result()
+        task.add_done_callback(self._report_failure)
+        return None
+
+    def _report_failure(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, ContinuumError):
+            self.emit({"kind": "failure", "message": str(error)})
+        elif error is not None:
+            self.log.error("%s failed", task.get_name(), exc_info=error)

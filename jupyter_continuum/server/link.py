@@ -1,0 +1,80 @@
+"""The Jupyter server's one conversation with the broker: calls go out, events come in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jupyter_continuum.errors import BrokerError, ContinuumError
+
+if TYPE_CHECKING:
+    from jupyter_continuum.broker.client import BrokerClient
+
+Event = dict[str, Any]  # the wire's values are whatever JSON holds
+
+REPEATABLE = frozenset({"associations", "cluster", "clusters", "logs", "prompts", "sites"})
+"""Methods that only look: asked once more when the broker went away in between."""
+
+
+class BrokerLink:
+    """Opened by the first call, opened again by the first call after the broker went away.
+
+    A server whose panel nobody opens never starts a broker.
+    """
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._conversation: asyncio.Task[None] | None = None
+        self._opened: asyncio.Future[BrokerClient] | None = None
+
+    async def call(self, method: str, /, **params: Any) -> Any:
+        """The broker's answer; its error is raised here."""
+        try:
+            return await (await self._client()).call(method, **params)
+        except BrokerError:
+            if method not in REPEATABLE:
+                raise
+        return await (await self._client()).call(method, **params)
+
+    async def close(self) -> None:
+        if self._conversation is not None:
+            self._conversation.cancel()
+            await asyncio.wait([self._conversation])
+
+    async def _client(self) -> BrokerClient:
+        if self._opened is None or self._conversation is None or self._conversation.done():
+            self._opened = asyncio.get_running_loop().create_future()
+            self._conversation = asyncio.create_task(
+                self._converse(self._opened), name="jupyter-continuum broker link"
+            )
+        # One caller that gives up must not take the others' connection with it.
+        return await asyncio.shield(self._opened)
+
+    async def _converse(self, opened: asyncio.Future[BrokerClient]) -> None:
+        from jupyter_continuum.broker.client import connect_broker
+
+        try:
+            async with connect_broker(start=True) as client:
+                await client.call("subscribe")
+                opened.set_result(client)
+                self._emit({"kind": "broker", "state": "ready"})
+                async for event in client.events():
+                    self._emit(event)
+        except (ContinuumError, OSError) as error:
+            if not opened.done():
+                opened.set_exception(_as_broker_error(error))
+            self._emit({"kind": "broker", "state": "lost", "message": str(error)})
+        finally:
+            if not opened.done():
+                opened.set_exception(BrokerError("The Jupyter server is closing."))
+            if not opened.cancelled():
+                opened.exception()  # seen: a caller that gave up is not a forgotten error
+
+
+def _as_broker_error(error: Exception) -> ContinuumError:
+    if isinstance(error, ContinuumError):
+        return error
+    return BrokerError(
+        f"The broker cannot be reached ({error}). Run `jupyter continuum doctor` in a terminal."
+    )
