@@ -1,0 +1,147 @@
+"""Both sites together: which instance, started side by side, always taken down."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pwd
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.rig import absence
+from tests.rig.daemons import RigError, started
+from tests.rig.site import SlurmSite, log_tail
+from tests.rig.spec import SiteSpec
+
+INSTANCES = 8
+"""Test runs that may go on at the same time on one machine."""
+
+
+class Rig:
+    """The sites that can be had here; ``lacks`` says why others cannot."""
+
+    def __init__(self, instance: int) -> None:
+        self.instance = instance
+        self.root = folder(instance)
+        self.lacks = absence.missing()
+        self.sites: dict[str, SlurmSite] = {}
+        if not absence.missing_for_any_site():
+            self.sites["sitea"] = SlurmSite(site_a(instance, self.root))
+        if not self.lacks:
+            self.sites["siteb"] = SlurmSite(site_b(instance, self.root))
+
+    def up(self) -> None:
+        """Start the sites side by side; on failure everything is taken down again."""
+        try:
+            # Accounts of the machine are made one after the other: useradd locks /etc/passwd.
+            with ThreadPoolExecutor(len(self.sites) or 1) as pool:
+                list(pool.map(SlurmSite.up, self.sites.values()))
+        except BaseException as error:
+            tails = "\n".join(log_tail(site) for site in self.sites.values())
+            self.down()
+            if isinstance(error, RigError):
+                raise RigError(f"{error}\n{tails}") from None
+            raise
+
+    def down(self) -> None:
+        for site in self.sites.values():
+            site.down()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def folder(instance: int) -> Path:
+    """Short, as Unix sockets lie below it, and one per person who runs tests."""
+    return Path(tempfile.gettempdir()) / f"jcr{os.getuid()}-{instance}"
+
+
+def site_a(instance: int, root: Path) -> SiteSpec:
+    """Host network, no accounting. As an ordinary user: one person's own little Slurm."""
+    me = pwd.getpwuid(os.getuid()).pw_name
+    contained = os.getuid() == 0 and absence.has_user("slurm") and absence.may_contain()
+    spec = SiteSpec(
+        name="sitea",
+        letter="a",
+        instance=instance,
+        root=root / "a",
+        user=f"jcrig{instance}a" if os.getuid() == 0 else me,
+        slurm_user="slurm" if contained else me,
+        contained=contained,
+        host_name=socket.gethostname().split(".")[0],
+        gpu_devices=f"{root}/a/gpu/nvidia[0-3]" if os.getuid() == 0 else "/dev/tty[0-3]",
+    )
+    return spec
+
+
+def site_b(instance: int, root: Path) -> SiteSpec:
+    """Behind walls and a wide link: 20 ms there and back, 200 Mbit/s; with accounts and QoS."""
+    return SiteSpec(
+        name="siteb",
+        letter="b",
+        instance=instance,
+        root=root / "b",
+        user=f"jcrig{instance}b",
+        slurm_user="slurm",
+        gpu_nodes=1,
+        isolated=True,
+        accounts=True,
+        gpu_devices=f"{root}/b/gpu/nvidia[0-3]",
+    )
+
+
+def claim() -> Rig:
+    """A free instance, after removing what a run that was killed has left behind."""
+    with _lock():
+        for instance in range(INSTANCES):
+            owner = folder(instance) / "owner"
+            if owner.exists() and _alive(owner.read_text()):
+                continue
+            rig = Rig(instance)
+            rig.down()
+            rig.root.mkdir(mode=0o755)
+            owner.write_text(f"{os.getpid()} {started(os.getpid())}")
+            return rig
+    raise RigError(f"All {INSTANCES} rigs of this machine are in use.")
+
+
+def kept() -> Rig | None:
+    """The rig that ``python -m tests.rig up`` left running."""
+    for instance in range(INSTANCES):
+        owner = folder(instance) / "owner"
+        if owner.exists() and owner.read_text() == "kept":
+            return Rig(instance)
+    return None
+
+
+def keep(rig: Rig) -> None:
+    (rig.root / "owner").write_text("kept")
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Rig]:
+    """Both sites, up; taken down whatever happens inside."""
+    rig = claim()
+    rig.up()
+    try:
+        yield rig
+    finally:
+        rig.down()
+
+
+def _alive(owner: str) -> bool:
+    if owner == "kept":
+        return True
+    pid, _, start = owner.partition(" ")
+    return pid.isdecimal() and started(int(pid)) == start
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    path = Path(tempfile.gettempdir()) / f"jcr{os.getuid()}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
