@@ -93,9 +93,7 @@ def _start(path: Path) -> socket.socket:
 def _spawn() -> subprocess.Popen[bytes]:
     """The broker, in a session of its own: it outlives this process and its terminal."""
     folders = {name: os.path.abspath(os.environ[name]) for name in FOLDERS if os.environ.get(name)}
-    log = os.open(
-        log_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-    )
+    log = os.open(log_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         return subprocess.Popen(
             # -P: a module beside the person's files must not stand in for the broker's own.

@@ -1,0 +1,122 @@
+"""Sites that the person has already described to another program, offered for import.
+
+Pure parsing: text comes in, candidates go out. `candidates_of` alone reads files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jupyter_continuum.broker.ssh_config import SshConfig, read_ssh_config
+from jupyter_continuum.errors import CatalogueError
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A site as another program knows it."""
+
+    source: str
+    """``ssh config``, ``kubeconfig`` or ``jobqueue.yaml``"""
+    name: str
+    """What the other program calls it."""
+    text: str
+    """One line for the person."""
+    profile: Mapping[str, Any]  # fields of a Profile, to be checked by it
+    """Empty when the site cannot be used."""
+    reason: str = ""
+    """Why it cannot be used."""
+
+
+def candidates_of(home: Path, user: str) -> list[Candidate]:
+    """Everything under ``home`` that can be imported; a broken file is a candidate with a reason."""
+    found = ssh_candidates(read_ssh_config(home / ".ssh" / "config"), home=home, user=user)
+    for path, parse in (
+        (home / ".kube" / "config", kubernetes_candidates),
+        (home / ".config" / "dask" / "jobqueue.yaml", jobqueue_candidates),
+        (home / ".dask" / "jobqueue.yaml", jobqueue_candidates),
+    ):
+        if not path.is_file():
+            continue
+        try:
+            found += parse(path.read_text(encoding="utf-8"))
+        except (CatalogueError, OSError, UnicodeDecodeError) as error:
+            found.append(Candidate(path.name, path.name, str(path), {}, f"{path}: {error}"))
+    return found
+
+
+def ssh_candidates(config: SshConfig, *, home: Path, user: str) -> list[Candidate]:
+    """One candidate for each host that is named in full."""
+    return [
+        Candidate(
+            source="ssh config",
+            name=alias,
+            text=f"{login['user']}@{login['host']}"
+            + (
+                f" through {', '.join(jump['host'] for jump in login['jump'])}"
+                if login.get("jump")
+                else ""
+            ),
+            profile={"kind": "slurm", "name": alias, "ssh": login},
+        )
+        for alias in config.aliases
+        for login in [config.login(alias, home=home, user=user)]
+    ]
+
+
+def kubernetes_candidates(text: str) -> list[Candidate]:
+    """The contexts of a kubeconfig; none of them can be launched on so far."""
+    contexts = _mapping(text).get("contexts") or []
+    return [
+        Candidate(
+            source="kubeconfig",
+            name=str(context.get("name", "")),
+            text=f"cluster {(context.get('context') or {}).get('cluster', '?')}",
+            profile={},
+            reason="Kubernetes clusters cannot be launched on yet",
+        )
+        for context in contexts
+        if isinstance(context, dict)
+    ]
+
+
+def jobqueue_candidates(text: str) -> list[Candidate]:
+    """The sections of dask-jobqueue's configuration; those of Slurm can be used."""
+    sections = _mapping(text).get("jobqueue") or {}
+    if not isinstance(sections, dict):
+        raise CatalogueError("jobqueue: a mapping of sections was expected.")
+    return [
+        _jobqueue_candidate(str(name), section)
+        for name, section in sections.items()
+        if isinstance(section, dict)
+    ]
+
+
+def _jobqueue_candidate(name: str, section: dict[str, Any]) -> Candidate:
+    text = f"queue {section.get('queue') or '(default)'}, on this machine"
+    # Sections are named after their batch system, or after the site, with Slurm's own keys.
+    if "slurm" not in name.lower() and "job-cpu" not in section:
+        return Candidate("jobqueue.yaml", name, text, {}, "only Slurm sections can be used")
+    prologue = section.get("job-script-prologue") or section.get("env-extra") or []
+    fields = {
+        "account": section.get("account") or section.get("project"),
+        "python": section.get("python"),
+        "work_directory": section.get("log-directory"),
+        "prologue": "\n".join(str(line) for line in prologue),
+    }
+    given = {field: value for field, value in fields.items() if value}
+    return Candidate("jobqueue.yaml", name, text, {"kind": "slurm", "name": name} | given)
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise CatalogueError(f"not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise CatalogueError("a mapping was expected.")
+    return content

@@ -1,0 +1,50 @@
+"""Which offers a person means: the same filter for the command line and for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+OfferRecord = dict[str, Any]  # an OfferView as it crossed the socket
+
+
+def select_offers(
+    sites: Iterable[dict[str, Any]],  # SiteViews as they crossed the socket
+    *,
+    gpu: str | bool | None = None,
+    country: str | None = None,
+    site: str | None = None,
+    free: bool = False,
+) -> list[OfferRecord]:
+    """Offers that fit, those that can be launched first.
+
+    ``gpu`` is a vendor or a part of a model; ``"any"`` or True means any GPU, False none.
+    Unknown never fits: an offer whose country is unknown is in no country.
+    """
+    offers = [offer for record in sites for offer in record["offers"]]
+    kept = [
+        offer
+        for offer in offers
+        if _has_gpu(offer, gpu)
+        and (country is None or (offer.get("country") or "").lower() == country.lower())
+        and (site is None or offer["site"] == site)
+        and (not free or is_free(offer))
+    ]
+    return sorted(kept, key=lambda offer: (not offer["launchable"], offer["id"]))
+
+
+def is_free(offer: OfferRecord) -> bool:
+    """True when the last look saw a free node, GPU or core."""
+    if offer.get("gpus_total"):
+        return bool(offer.get("gpus_free"))
+    return bool(offer.get("nodes_free") or offer.get("cpus_free"))
+
+
+def _has_gpu(offer: OfferRecord, gpu: str | bool | None) -> bool:
+    if gpu is None:
+        return True
+    vendor, model = offer.get("gpu_vendor") or "", offer.get("gpu_model") or ""
+    present = bool(vendor or model or offer.get("gpus_per_node"))
+    if isinstance(gpu, bool) or gpu == "any":
+        return present is (gpu is not False)
+    return gpu.lower() in f"{vendor} {model}".lower()

@@ -1,0 +1,149 @@
+"""The words of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+NOTHING_BEGUN = "Stopped. Nothing was changed."
+LAUNCH_GOES_ON = (
+    "Stopped watching; the launch goes on. `jupyter continuum list` shows it, "
+    "`jupyter continuum stop NAME` ends it."
+)
+CLUSTERS_GO_ON = (
+    "Stopped waiting; the broker goes on with it. `jupyter continuum list` shows how far."
+)
+DEMO_ENDED = "The demo was interrupted."
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command and its options; exits with status 2 and a usage line when they make no sense."""
+    return parser().parse_args(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="jupyter continuum",
+        description="One Dask cluster across supercomputers, clouds and this machine.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(
+        name: str, text: str, *, json: bool = False, interrupted: str = NOTHING_BEGUN
+    ) -> Callable[..., argparse.Action]:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(interrupted=interrupted)
+        if json:
+            made.add_argument("--json", action="store_true", help="for programs")
+        return made.add_argument
+
+    _listing_words(command)
+    _connect_words(command)
+    _cluster_words(command)
+    _other_words(command)
+    return top
+
+
+def _listing_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
+    add = command("sites", "sites that exist, and how each one is now", json=True)
+    add("--retired", action="store_true", help="also those that have closed")
+
+    add = command("offers", "what can be allocated, and what is free now", json=True)
+    add("--gpu", nargs="?", const="any", metavar="MODEL", help="GPUs, of this vendor or model")
+    add("--country", metavar="CODE", help="two letters, such as FI")
+    add("--site", metavar="SITE")
+    add("--free", action="store_true", help="with something free at the last look")
+
+    add = command("list", "clusters, their groups and what each waits for", json=True)
+    add("name", nargs="?", metavar="CLUSTER", help="only this one, with every worker")
+
+
+def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
+    add = command("connect", "make a site usable: log in, test, save a profile", json=True)
+    add("site", nargs="?", metavar="SITE", help="a site of the catalogue, or a name for your own")
+    add("--site", dest="site_option", metavar="SITE", help="the same, as an option")
+    add("--kind", choices=("slurm", "local", "emulated"))
+    add("--name", help="what to call a site of your own")
+    add("--host", help="login node; left out, sbatch runs on this machine")
+    add("--port", type=int)
+    add("--user", help="login name at the site")
+    add("--key", metavar="FILE", help="private key; left out, the agent and the default keys")
+    add("--certificate", metavar="FILE", help="SSH certificate of the key")
+    add("--no-agent", action="store_true", help="do not ask the SSH agent")
+    add(
+        "--jump",
+        action="append",
+        metavar="USER@HOST[:PORT]",
+        help="go through; repeat, outermost first",
+    )
+    add("--host-key", metavar="KEY", help="pin this public host key instead of being asked")
+    add("--account", help="account to charge")
+    add("--qos", help="quality of service")
+    add("--work-directory", metavar="DIR", help="at the site, for jobs; not in a small home")
+    add("--python", metavar="FILE", help="interpreter of the worker environment at the site")
+    add("--prologue", metavar="LINES", help="shell lines before the worker (module load ...)")
+    add(
+        "--emulated",
+        metavar="KEY=VALUE,...",
+        help="an imitation on this machine: queue_seconds=5,nodes=2,delay_ms=15,country=NO",
+    )
+    add("--yes", action="store_true", help="ask nothing; trust the host key that is met first")
+
+    add = command("disconnect", "close the session of a site and forget its profile")
+    add("site", metavar="SITE")
+
+
+def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
+    add = command(
+        "launch", "start one cluster on one or more offers", json=True, interrupted=LAUNCH_GOES_ON
+    )
+    add("--plan", metavar="FILE", help="a plan, as JSON or YAML")
+    add("--on", action="append", metavar="OFFER[:JOBS]", help="site/offer; repeat for more sites")
+    add("--name", metavar="CLUSTER", help="made up when left out")
+    add("--nodes", type=int, metavar="N", help="nodes of each job")
+    add("--workers-per-node", type=int, metavar="N", help="one per GPU, or one, when left out")
+    add("--walltime", type=int, metavar="MINUTES", help="of each job")
+    add("--dry-run", action="store_true", help="show what would be submitted, and submit nothing")
+    add("--no-wait", action="store_true", help="return as soon as the scheduler runs")
+
+    add = command(
+        "scale", "change how many jobs a group has", json=True, interrupted=CLUSTERS_GO_ON
+    )
+    add("name", metavar="CLUSTER")
+    add("group", metavar="GROUP")
+    add("jobs", type=int, metavar="JOBS")
+
+    add = command("logs", "what the jobs of a cluster printed", json=True)
+    add("name", metavar="CLUSTER")
+    add("group", nargs="?", default="", metavar="GROUP")
+    add("--lines", type=int, default=50)
+
+    add = command(
+        "audit", "jobs at your sites that no cluster owns", json=True, interrupted=CLUSTERS_GO_ON
+    )
+    add("--site", default="", metavar="SITE")
+    add("--end", action="store_true", help="end them")
+
+    add = command(
+        "stop", "end clusters; returns when nothing is left at any site", interrupted=CLUSTERS_GO_ON
+    )
+    add("names", nargs="*", metavar="CLUSTER")
+    add("--all", action="store_true", help="every cluster")
+
+
+def _other_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
+    add = command(
+        "demo",
+        "three imitated sites on this machine, one cluster over them, a notebook on it",
+        json=True,
+        interrupted=DEMO_ENDED,
+    )
+    add(
+        "--headless",
+        action="store_true",
+        help="run the notebook, without a browser, and print a summary",
+    )
+    add("--notebook", metavar="FILE", help="another notebook than the first one")
+    add("--port", type=int, default=8888, help="of JupyterLab; the next free one is taken")
+
+    command("doctor", "check this installation and every connected site", json=True)

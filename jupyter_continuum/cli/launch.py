@@ -1,0 +1,165 @@
+"""``launch``: from offers or a plan file to a cluster, with a reason for every wait."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from jupyter_continuum.broker.client import call_broker, open_broker
+from jupyter_continuum.broker.lines import Message
+from jupyter_continuum.cli.prompts import Prompts
+from jupyter_continuum.cli.terminal import note, print_json, say
+from jupyter_continuum.errors import PlanRefused
+
+Record = dict[str, Any]  # a plan or a view, as it crosses the socket
+SETTLED = {"ready", "failed", "stopped"}
+
+
+def launch(options: Namespace) -> int:
+    plan = plan_of(options)
+    if options.dry_run:
+        return dry_run(plan, json=options.json)
+    progress = Progress(quiet=options.json)
+    with open_broker() as broker:
+        broker.call("subscribe")
+        answer = Prompts(others=progress)
+        cluster = broker.call("launch", on_event=answer, plan=plan)
+        progress.watch(cluster)
+        if not options.no_wait:
+            for event in broker.events():
+                answer(event)
+                if progress.settled:
+                    break
+        cluster = progress.cluster or cluster
+    if options.json:
+        print_json(cluster)
+    return report(cluster, quiet=options.json)
+
+
+def report(cluster: Record, *, quiet: bool) -> int:
+    """Say how it went; 1 when a group failed."""
+    failed = [group for group in cluster["groups"] if group["state"] == "failed"]
+    if cluster["state"] == "failed":
+        note(f"{cluster['name']} failed: {cluster['reason']}")
+        return 1
+    for group in failed:
+        note(f"{group['name']} failed: {group['reason']}")
+    if not quiet:
+        say(f"Attach a notebook with:\n{cluster['attach']}")
+    return 1 if failed else 0
+
+
+def dry_run(plan: Record, *, json: bool) -> int:
+    found = call_broker("dry_run", plan=plan)
+    if json:
+        print_json(found)
+        return 0
+    for group in found["groups"]:
+        say(
+            f"==> {group['group']}: {group['jobs']} jobs, {group['workers']} workers "
+            f"on {group['offer']} <=="
+        )
+        say(group["script"].rstrip())
+    for warning in found["warnings"]:
+        note(f"Note: {warning}")
+    say("Nothing was submitted.")
+    return 0
+
+
+class Progress:
+    """Prints one line whenever something about a group has changed."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.cluster: Record | None = None
+        self._name = ""
+        self._quiet = quiet
+        self._shown: dict[str, tuple[object, ...]] = {}
+
+    def watch(self, cluster: Record) -> None:
+        self._name = cluster["name"]
+        self._show(cluster)
+
+    def __call__(self, event: Message) -> None:
+        if event.get("kind") == "cluster" and event["cluster"]["name"] == self._name:
+            self._show(event["cluster"])
+        elif event.get("kind") == "cluster-gone" and event.get("name") == self._name:
+            raise PlanRefused(f"{self._name} was stopped from elsewhere before it was ready.")
+
+    @property
+    def settled(self) -> bool:
+        """True when no group will change any more without the person."""
+        if self.cluster is None:
+            return False
+        if self.cluster["state"] in {"failed", "stopped"}:
+            return True
+        return all(group["state"] in SETTLED for group in self.cluster["groups"])
+
+    def _show(self, cluster: Record) -> None:
+        self.cluster = cluster
+        for group in cluster["groups"]:
+            now = (group["state"], group["workers_ready"], group["reason"])
+            if self._shown.get(group["name"]) == now or self._quiet:
+                continue
+            self._shown[group["name"]] = now
+            counted = f"{group['workers_ready']} of {group['workers_wanted']} workers"
+            why = f"  {group['reason']}" if group["reason"] else ""
+            say(f"{group['name']:<16}  {group['state']:<8}  {counted}{why}")
+
+
+def plan_of(options: Namespace) -> Record:
+    """The plan that file or flags describe. PlanRefused names file and field."""
+    if bool(options.plan) == bool(options.on):
+        raise PlanRefused("Say either --plan FILE or --on SITE/OFFER, once or more often.")
+    if not options.plan:
+        return plan_from_flags(options)
+    plan = read_plan(Path(options.plan))
+    if options.name:
+        plan["name"] = options.name
+    return plan
+
+
+def plan_from_flags(options: Namespace) -> Record:
+    shared = {
+        "nodes": options.nodes,
+        "workers_per_node": options.workers_per_node,
+        "walltime_minutes": options.walltime,
+    }
+    given = {name: value for name, value in shared.items() if value is not None}
+    groups = [group_of(text) | given for text in options.on]
+    return {"groups": groups} | ({"name": options.name} if options.name else {})
+
+
+def group_of(text: str) -> Record:
+    """``site/offer:3`` as a group of three jobs."""
+    offer, colon, jobs = text.partition(":")
+    if colon and not (jobs.isascii() and jobs.isdecimal()):
+        raise PlanRefused(f"--on {text}: after the colon comes a number of jobs, as in {offer}:2.")
+    if "/" not in offer:
+        raise PlanRefused(
+            f"--on {text}: an offer is SITE/OFFER; `jupyter continuum offers` lists them."
+        )
+    return {"offer": offer, "jobs": int(jobs) if colon else 1}
+
+
+def read_plan(path: Path) -> Record:
+    """The plan in a JSON or YAML file, checked."""
+    import yaml
+    from pydantic import ValidationError
+
+    from jupyter_continuum.planning.plan import Plan
+
+    try:
+        content = yaml.safe_load(path.read_text())  # JSON is YAML
+    except OSError as error:
+        raise PlanRefused(f"{path}: {error.strerror}. Is the name right?") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise PlanRefused(f"{path} is neither JSON nor YAML: {reason}.") from error
+    try:
+        plan = Plan.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise PlanRefused(f"{path}, {field}: {first['msg']}. Correct it and try again.") from error
+    return plan.model_dump(mode="json", exclude_none=True)
