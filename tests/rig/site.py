@@ -74,7 +74,9 @@ class SlurmSite:
         if self.spec.accounts:
             self.accounts.seed(self._at_login())
             self._wait_for_accounts()
-        wait_until(self._nodes_ready, f"{self.spec.name}: nodes are not idle; see {self.daemons.log}")
+        wait_until(
+            self._nodes_ready, f"{self.spec.name}: nodes are not idle; see {self.daemons.log}"
+        )
 
     def down(self) -> None:
         """End every process by its pid, then remove files, namespaces, user and PAM service."""
