@@ -33,7 +33,7 @@ class Candidate:
 
 
 def candidates_of(home: Path, user: str) -> list[Candidate]:
-    """Everything under ``home`` that can be imported; a broken file is a candidate with a reason."""
+    """Everything to import under ``home``; a broken file is a candidate with a reason."""
     found = ssh_candidates(read_ssh_config(home / ".ssh" / "config"), home=home, user=user)
     for path, parse in (
         (home / ".kube" / "config", kubernetes_candidates),

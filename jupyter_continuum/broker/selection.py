@@ -1,9 +1,11 @@
-"""Which offers a person means: the same filter for the command line and for Python."""
+"""Which offers a person means: the same words for the command line and for Python."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+
+from jupyter_continuum.errors import PlanRefused
 
 OfferRecord = dict[str, Any]  # an OfferView as it crossed the socket
 
@@ -31,6 +33,16 @@ def select_offers(
         and (not free or is_free(offer))
     ]
     return sorted(kept, key=lambda offer: (not offer["launchable"], offer["id"]))
+
+
+def group_of(text: str) -> dict[str, Any]:  # fields of a GroupPlan
+    """``site/offer:3`` as a group of three jobs."""
+    offer, colon, jobs = text.partition(":")
+    if colon and not (jobs.isascii() and jobs.isdecimal()):
+        raise PlanRefused(f"{text}: after the colon comes a number of jobs, as in {offer}:2.")
+    if "/" not in offer:
+        raise PlanRefused(f"{text}: an offer is SITE/OFFER; `jupyter continuum offers` lists them.")
+    return {"offer": offer, "jobs": int(jobs) if colon else 1}
 
 
 def is_free(offer: OfferRecord) -> bool:

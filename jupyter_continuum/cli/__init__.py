@@ -13,8 +13,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from jupyter_continuum.cli.arguments import parse
     from jupyter_continuum.cli.commands import run
-    from jupyter_continuum.cli.terminal import clean
     from jupyter_continuum.errors import ContinuumError
+    from jupyter_continuum.table import clean
 
     options = parse(arguments)
     try:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # Whoever read this output has seen enough (`| head`); a second flush would complain again.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 141
     except OSError as error:
         print(f"jupyter continuum: {clean(str(error))}.", file=sys.stderr)

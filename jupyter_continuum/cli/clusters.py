@@ -5,10 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 
 from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.rows import ORPHAN_HEAD, orphan_row
 from jupyter_continuum.cli.listings import cluster_text
 from jupyter_continuum.cli.prompts import call_with_person
-from jupyter_continuum.cli.terminal import clean, print_json, say, table
+from jupyter_continuum.cli.terminal import print_json, say
 from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.table import as_text
 
 
 def scale(options: Namespace) -> int:
@@ -27,7 +29,7 @@ def logs(options: Namespace) -> int:
         return 0
     for job, text in found.items():
         say(f"==> {job} <==")
-        say(clean(text).rstrip() or "(nothing yet)")
+        say(text.rstrip() or "(nothing yet)")
     if not found:
         say("No job has started yet. `jupyter continuum list` says what each group waits for.")
     return 0
@@ -40,15 +42,7 @@ def audit(options: Namespace) -> int:
     elif not found:
         say("Nothing is left over at any connected site.")
     else:
-        say(
-            table(
-                ("SITE", "JOB", "ID", "STATE", "WHY"),
-                [
-                    (job["site"], job["job"], job["job_id"], job["state"], job["reason"] or " ")
-                    for job in found
-                ],
-            )
-        )
+        say(as_text(ORPHAN_HEAD, map(orphan_row, found)))
         if not options.end:
             say("`jupyter continuum audit --end` ends them.")
     return 0

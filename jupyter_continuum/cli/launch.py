@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.lines import Message
+from jupyter_continuum.broker.selection import group_of
 from jupyter_continuum.cli.prompts import Prompts
 from jupyter_continuum.cli.terminal import note, print_json, say
 from jupyter_continuum.errors import PlanRefused
@@ -128,18 +129,6 @@ def plan_from_flags(options: Namespace) -> Record:
     given = {name: value for name, value in shared.items() if value is not None}
     groups = [group_of(text) | given for text in options.on]
     return {"groups": groups} | ({"name": options.name} if options.name else {})
-
-
-def group_of(text: str) -> Record:
-    """``site/offer:3`` as a group of three jobs."""
-    offer, colon, jobs = text.partition(":")
-    if colon and not (jobs.isascii() and jobs.isdecimal()):
-        raise PlanRefused(f"--on {text}: after the colon comes a number of jobs, as in {offer}:2.")
-    if "/" not in offer:
-        raise PlanRefused(
-            f"--on {text}: an offer is SITE/OFFER; `jupyter continuum offers` lists them."
-        )
-    return {"offer": offer, "jobs": int(jobs) if colon else 1}
 
 
 def read_plan(path: Path) -> Record:

@@ -1,52 +1,12 @@
-"""What a terminal can do: show text and tables that came from elsewhere, and ask the person."""
+"""What a terminal can do: show text that came from elsewhere, and ask the person."""
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from jupyter_continuum.errors import ContinuumError
-
-_UNSAFE = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]"  # a whole ANSI sequence, or its tail would stay as litter
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
-
-UNKNOWN = "–"
-
-
-def clean(text: str) -> str:
-    """``text`` from a site without anything that moves a cursor or turns the writing round."""
-    return _UNSAFE.sub("", text)
-
-
-def one_line(value: object) -> str:
-    """A value for a cell: unknown is shown as unknown."""
-    if value is None or value == "":
-        return UNKNOWN
-    if isinstance(value, float):
-        return f"{value:g}"
-    return " ".join(clean(str(value)).split())
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Aligned columns; numbers to the right, the last column as long as it likes."""
-    kept = list(rows)
-    cells = [[one_line(value) for value in row] for row in kept]
-    right = [
-        bool(kept) and all(isinstance(row[at], int | float | None) for row in kept)
-        for at in range(len(head))
-    ]
-    widths = [max(len(row[at]) for row in [list(head), *cells]) for at in range(len(head))]
-    lines = []
-    for row in [list(head), *cells]:
-        parts = [
-            text.rjust(width) if to_right else text.ljust(width)
-            for text, width, to_right in zip(row, widths, right, strict=True)
-        ]
-        lines.append("  ".join(parts).rstrip())
-    return "\n".join(lines)
+from jupyter_continuum.table import clean
 
 
 def say(text: str) -> None:

@@ -1,0 +1,109 @@
+"""What a person reads of a view, column by column: the same in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_continuum.table import UNKNOWN
+
+Record = dict[str, Any]  # a view as it crossed the socket
+Row = tuple[object, ...]
+
+SITE_HEAD = ("SITE", "NAME", "KIND", "COUNTRY", "STATE", "OFFERS", "WHY")
+OFFER_HEAD = ("OFFER", "COUNTRY", "GPUS", "CPUS", "MEMORY", "FREE", "WAITING", "LAUNCHABLE")
+CLUSTER_HEAD = ("CLUSTER", "STATE", "GROUPS", "WORKERS", "WHY")
+GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "WHY")
+WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
+ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
+
+
+def site_row(site: Record) -> Row:
+    return (
+        site["id"],
+        site["name"],
+        site["kind"],
+        site.get("country"),
+        site["state"],
+        len(site["offers"]),
+        why(site),
+    )
+
+
+def offer_row(offer: Record) -> Row:
+    memory = offer.get("memory_gb_per_node")
+    return (
+        offer["id"],
+        offer.get("country"),
+        gpu_text(offer),
+        offer.get("cpus_per_node"),
+        None if memory is None else f"{memory:.0f} GB",
+        free_text(offer),
+        offer.get("jobs_pending"),
+        "yes" if offer["launchable"] else f"no: {offer['reason']}",
+    )
+
+
+def cluster_row(cluster: Record) -> Row:
+    groups = cluster["groups"]
+    return (
+        cluster["name"],
+        cluster["state"],
+        ", ".join(group["name"] for group in groups),
+        f"{sum(g['workers_ready'] for g in groups)} of {sum(g['workers_wanted'] for g in groups)}",
+        why(cluster),
+    )
+
+
+def group_row(group: Record) -> Row:
+    return (
+        group["name"],
+        group["offer"],
+        group["state"],
+        f"{group['workers_ready']} of {group['workers_wanted']}",
+        why(group),
+    )
+
+
+def worker_row(worker: Record) -> Row:
+    return (
+        worker["name"],
+        worker["state"],
+        worker["node"],
+        worker["device"],
+        worker["job_id"] or worker["job"],
+        worker["tasks_done"],
+        why(worker),
+    )
+
+
+def orphan_row(job: Record) -> Row:
+    return job["site"], job["job"], job["job_id"], job["state"], why(job)
+
+
+def why(record: Record) -> str:
+    """The reason; a blank when none is needed, since nothing is unknown then."""
+    return record["reason"] or " "
+
+
+def gpu_text(offer: Record) -> str:
+    """``4 x A100 64 GB``, "none", or unknown."""
+    number, model = offer.get("gpus_per_node"), offer.get("gpu_model") or offer.get("gpu_vendor")
+    if not (number or model):
+        return "none" if number == 0 else UNKNOWN
+    memory = f" {offer['gpu_memory_gb']:g} GB" if offer.get("gpu_memory_gb") else ""
+    return f"{number or '?'} x {model or 'GPU'}{memory}"
+
+
+def free_text(offer: Record) -> str:
+    """What was free at the last look."""
+    if offer.get("gpus_total"):
+        return _of(offer.get("gpus_free"), offer["gpus_total"], "GPUs")
+    if offer.get("nodes_free") is None and offer.get("cpus_free") is not None:
+        return f"{offer['cpus_free']} CPUs"
+    return _of(offer.get("nodes_free"), offer.get("nodes_total"), "nodes")
+
+
+def _of(free: int | None, total: int | None, what: str) -> str:
+    if free is None:
+        return UNKNOWN
+    return f"{free} {what}" if total is None else f"{free} of {total} {what}"
