@@ -1,0 +1,28 @@
+"""What is known of sites, offers and data sets, and who says so. Knows nothing of Dask."""
+
+from jupyter_continuum.catalogue.carbon import CarbonTable, Intensity
+from jupyter_continuum.catalogue.catalogue import Catalogue
+from jupyter_continuum.catalogue.claim import Claim, Source, choose, disputed, known, shown
+from jupyter_continuum.catalogue.dataset import Dataset
+from jupyter_continuum.catalogue.load import load
+from jupyter_continuum.catalogue.offer import Offer
+from jupyter_continuum.catalogue.site import Region, Site
+from jupyter_continuum.catalogue.text import slug
+
+__all__ = [
+    "CarbonTable",
+    "Catalogue",
+    "Claim",
+    "Dataset",
+    "Intensity",
+    "Offer",
+    "Region",
+    "Site",
+    "Source",
+    "choose",
+    "disputed",
+    "known",
+    "load",
+    "shown",
+    "slug",
+]
