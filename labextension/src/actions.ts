@@ -1,0 +1,140 @@
+import { Notification } from '@jupyterlab/apputils';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+import { type INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IActions } from './components/context';
+import * as dialogs from './dialogs';
+import { messageOf } from './model';
+import type { IContinuumModel } from './tokens';
+import type { ICluster, IPrompt, ISite } from './wire';
+
+const CLOSE_AFTER_MS = 4000;
+
+/** What clicks and commands do beyond changing the model: dialogs, notebooks, tabs. */
+export class Actions implements IActions {
+  constructor(
+    private readonly model: IContinuumModel,
+    private readonly notebooks: INotebookTracker | null,
+    private readonly trans: TranslationBundle
+  ) {}
+
+  connect(site: ISite): void {
+    void this.reporting(async () => {
+      const profile = await dialogs.askProfile(site, this.trans);
+      if (profile !== null) {
+        await this.model.connectSite(profile);
+      }
+    });
+  }
+
+  disconnect(site: ISite): void {
+    void this.reporting(() => this.model.disconnectSite(site.id));
+  }
+
+  dryRun(): void {
+    void this.reporting(async () => {
+      const dryRun = await this.model.dryRun();
+      if (await dialogs.confirmDryRun(dryRun, this.trans)) {
+        await this.model.launch();
+      }
+    });
+  }
+
+  launch(): void {
+    void this.reporting(() => this.model.launch());
+  }
+
+  insertCell(cluster: ICluster): void {
+    void this.reporting(() => this.insert(cluster));
+  }
+
+  openDashboard(cluster: ICluster): void {
+    const port = cluster.dashboard_port;
+    if (port === null) {
+      return;
+    }
+    const isHere = ['localhost', '127.0.0.1'].includes(window.location.hostname);
+    // Elsewhere jupyter-server-proxy brings it, behind Jupyter's own login.
+    const url = isHere
+      ? `http://${window.location.hostname}:${port}/status`
+      : URLExt.join(PageConfig.getBaseUrl(), 'proxy', String(port), 'status');
+    window.open(url, '_blank', 'noopener');
+  }
+
+  showLogs(cluster: ICluster, group: string): void {
+    void this.reporting(async () => {
+      const logs = await this.model.logs(cluster.name, group);
+      const title = group
+        ? this.trans.__('Logs of %1 in %2', group, cluster.name)
+        : this.trans.__('Logs of %1', cluster.name);
+      await dialogs.showLogs(title, logs, this.trans);
+    });
+  }
+
+  stop(cluster: ICluster): void {
+    void this.reporting(async () => {
+      if (await dialogs.confirmStop(cluster, this.trans)) {
+        await this.model.stop(cluster.name);
+      }
+    });
+  }
+
+  scale(cluster: ICluster, group: string, jobs: number): void {
+    void this.reporting(() => this.model.scale(cluster.name, group, jobs));
+  }
+
+  answer(prompt: IPrompt): void {
+    void this.reporting(async () => {
+      const answer = await dialogs.askPrompt(prompt, this.trans);
+      if (answer !== null) {
+        await this.model.answer(prompt.id, answer.value);
+      }
+    });
+  }
+
+  /** Put the cell below the active one, or into it when it is empty. */
+  private async insert(cluster: ICluster): Promise<void> {
+    const panel = this.notebooks?.currentWidget ?? null;
+    if (panel === null) {
+      Notification.warning(
+        this.trans.__(
+          'Open a notebook first; the cell goes below its active one.'
+        ),
+        { autoClose: CLOSE_AFTER_MS }
+      );
+      return;
+    }
+    // A notebook that is still loading would drop the cell.
+    await panel.context.ready;
+    const active = panel.content.activeCell;
+    if (active?.model.type !== 'code' || active.model.sharedModel.source.trim()) {
+      NotebookActions.insertBelow(panel.content);
+    }
+    panel.content.activeCell?.model.sharedModel.setSource(attachingCode(cluster));
+    panel.content.mode = 'edit';
+    panel.content.activeCell?.node.scrollIntoView({ block: 'nearest' });
+    panel.activate();
+  }
+
+  private async reporting(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      Notification.error(messageOf(error), { autoClose: false });
+    }
+  }
+}
+
+/** What attaches a notebook to a cluster. */
+export function attachingCode(cluster: ICluster): string {
+  return (
+    cluster.attach ||
+    [
+      'import jupyter_continuum as jc',
+      '',
+      `client = jc.attach("${cluster.name}").get_client()`,
+      'client'
+    ].join('\n')
+  );
+}

@@ -1,0 +1,138 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { IContinuumApi } from './tokens';
+import type {
+  ICluster,
+  IDryRun,
+  IPlan,
+  IProfile,
+  IPrompt,
+  ISite
+} from './wire';
+
+const BASE = 'jupyter-continuum/api';
+
+/** The server refused, in its own words. */
+export class ContinuumError extends Error {
+  constructor(
+    message: string,
+    /** The error's class on the server, or ''. */
+    readonly kind: string
+  ) {
+    super(message);
+  }
+}
+
+/** The routes of `jupyter_continuum/server/routes.py`. */
+export class ContinuumApi implements IContinuumApi {
+  constructor(private readonly settings: ServerConnection.ISettings) {}
+
+  async sites(retired: boolean): Promise<ISite[]> {
+    return this.ask('GET', ['sites'], undefined, { retired: retired ? '1' : '0' });
+  }
+
+  async refresh(site: string): Promise<ISite | null> {
+    return this.ask('POST', ['sites', site, 'refresh'], {});
+  }
+
+  async connect(profile: IProfile): Promise<ISite | null> {
+    return this.ask('POST', ['connect'], { profile });
+  }
+
+  async disconnect(site: string): Promise<ISite> {
+    return this.ask('POST', ['disconnect'], { site });
+  }
+
+  async clusters(): Promise<ICluster[]> {
+    return this.ask('GET', ['clusters']);
+  }
+
+  async dryRun(plan: IPlan): Promise<IDryRun> {
+    return this.ask('POST', ['plan'], { plan });
+  }
+
+  async launch(plan: IPlan): Promise<ICluster | null> {
+    return this.ask('POST', ['clusters'], { plan });
+  }
+
+  async scale(name: string, group: string, jobs: number): Promise<ICluster> {
+    return this.ask('POST', ['clusters', name, 'scale'], { group, jobs });
+  }
+
+  async stop(name: string): Promise<ICluster | null> {
+    return this.ask('DELETE', ['clusters', name]);
+  }
+
+  async logs(name: string, group: string): Promise<Record<string, string>> {
+    return this.ask('GET', ['clusters', name, 'logs'], undefined, { group });
+  }
+
+  async prompts(): Promise<IPrompt[]> {
+    return this.ask('GET', ['prompts']);
+  }
+
+  async answer(id: string, value: string | null): Promise<void> {
+    await this.ask('POST', ['prompts', id], { value });
+  }
+
+  private async ask<T>(
+    method: string,
+    path: readonly string[],
+    body?: object,
+    query: Readonly<Record<string, string>> = {}
+  ): Promise<T> {
+    const url =
+      URLExt.join(
+        this.settings.baseUrl,
+        BASE,
+        ...path.map(encodeURIComponent)
+      ) + URLExt.objectToQueryString(query);
+    const init = body ? { method, body: JSON.stringify(body) } : { method };
+    const response = await this.reach(url, init);
+    const answer: unknown = await response.json().catch(() => null);
+    if (!response.ok) {
+      throw refusal(response.status, answer);
+    }
+    if (!isResult(answer)) {
+      throw new ContinuumError('The Jupyter server sent no result.', '');
+    }
+    return answer.result as T;
+  }
+
+  private async reach(url: string, init: RequestInit): Promise<Response> {
+    try {
+      return await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (error) {
+      if (error instanceof ServerConnection.NetworkError) {
+        throw new ContinuumError(
+          'The Jupyter server does not answer. Is it still running?',
+          'NetworkError'
+        );
+      }
+      throw error;
+    }
+  }
+}
+
+function isResult(answer: unknown): answer is { result: unknown } {
+  return typeof answer === 'object' && answer !== null && 'result' in answer;
+}
+
+function refusal(status: number, answer: unknown): ContinuumError {
+  const { message, kind } = (answer ?? {}) as {
+    message?: unknown;
+    kind?: unknown;
+  };
+  if (status === 404 && typeof kind !== 'string') {
+    return new ContinuumError(
+      'The server part is not there. Run "pip install jupyter-continuum" where the ' +
+        'Jupyter server runs; "jupyter server extension list" checks it.',
+      'NotInstalled'
+    );
+  }
+  return new ContinuumError(
+    typeof message === 'string' ? message : `The server answered ${status}.`,
+    typeof kind === 'string' ? kind : ''
+  );
+}

@@ -1,0 +1,172 @@
+import {
+  codeIcon,
+  launchIcon,
+  listIcon,
+  stopIcon
+} from '@jupyterlab/ui-components';
+
+import * as format from '../format';
+import { memoryOf } from '../select';
+import type { ICluster, ILink } from '../wire';
+import { usePanel } from './context';
+import { Group } from './Group';
+import { IconButton } from './IconButton';
+import { Section } from './Section';
+import { Dot, StateWord } from './State';
+
+/** Clusters that run, whoever launched them. */
+export function Clusters(): JSX.Element {
+  const { model, trans } = usePanel();
+  const { clusters } = model;
+  return (
+    <Section
+      className="jp-Continuum-clusters"
+      title={trans.__('Clusters')}
+      summary={clusters.length ? String(clusters.length) : ''}
+    >
+      {!clusters.length && (
+        <p className="jp-Continuum-hint">{trans.__('No cluster runs.')}</p>
+      )}
+      <ul className="jp-Continuum-list" aria-label={trans.__('Clusters')}>
+        {clusters.map(cluster => (
+          <Cluster key={cluster.name} cluster={cluster} />
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function Cluster({ cluster }: { readonly cluster: ICluster }): JSX.Element {
+  const { model, actions, trans } = usePanel();
+  const busy = model.busy.get(`cluster:${cluster.name}`);
+  const isOver = ['stopping', 'stopped'].includes(cluster.state);
+  return (
+    <li className="jp-Continuum-cluster" data-cluster={cluster.name}>
+      <div className="jp-Continuum-clusterHeader">
+        <Dot state={cluster.state} />
+        <span className="jp-Continuum-clusterName">{cluster.name}</span>
+        {cluster.dashboard_port !== null && (
+          <IconButton
+            icon={launchIcon}
+            label={trans.__('Open the Dask dashboard of %1', cluster.name)}
+            onClick={() => actions.openDashboard(cluster)}
+          />
+        )}
+        <IconButton
+          icon={listIcon}
+          label={trans.__('Show the logs of %1', cluster.name)}
+          onClick={() => actions.showLogs(cluster, '')}
+        />
+        <IconButton
+          icon={stopIcon}
+          label={trans.__('Stop %1', cluster.name)}
+          refusal={isOver ? trans.__('it is already stopping') : ''}
+          onClick={() => actions.stop(cluster)}
+        />
+      </div>
+      <p className="jp-Continuum-clusterState" role="status">
+        <StateWord state={cluster.state} />
+        {` ${trans.__('since %1', format.clock(cluster.started))}`}
+        {cluster.reason && ` · ${cluster.reason}`}
+      </p>
+      {busy && (
+        <p className="jp-Continuum-wait" role="status">
+          <span className="jp-Continuum-spinner" aria-hidden="true" />
+          {busy}
+        </p>
+      )}
+      <Numbers cluster={cluster} />
+      <button
+        type="button"
+        className="jp-Continuum-button jp-mod-accept jp-Continuum-insert"
+        disabled={isOver}
+        onClick={() => actions.insertCell(cluster)}
+      >
+        <codeIcon.react tag="span" elementSize="normal" />
+        {trans.__('Insert attaching cell')}
+      </button>
+      <ul
+        className="jp-Continuum-groups"
+        aria-label={trans.__('Groups of %1', cluster.name)}
+      >
+        {cluster.groups.map(group => (
+          <Group key={group.name} cluster={cluster} group={group} />
+        ))}
+      </ul>
+      <Links links={cluster.links} />
+    </li>
+  );
+}
+
+function Numbers({ cluster }: { readonly cluster: ICluster }): JSX.Element {
+  const { trans } = usePanel();
+  const ready = cluster.groups.reduce((n, it) => n + it.workers_ready, 0);
+  const wanted = cluster.groups.reduce((n, it) => n + it.workers_wanted, 0);
+  const memory = memoryOf(cluster);
+  return (
+    <dl className="jp-Continuum-numbers">
+      <div>
+        <dt>{trans.__('Workers')}</dt>
+        <dd>
+          {format.count(ready)}
+          <span className="jp-Continuum-of"> / {format.count(wanted)}</span>
+        </dd>
+      </div>
+      <div
+        title={trans.__(
+          '%1 running, %2 waiting, %3 done',
+          cluster.tasks_running,
+          cluster.tasks_waiting,
+          cluster.tasks_done
+        )}
+      >
+        <dt>{trans.__('Tasks')}</dt>
+        <dd>
+          {format.count(cluster.tasks_running + cluster.tasks_waiting)}
+          <span className="jp-Continuum-of">
+            {' '}
+            {trans.__('+ %1 done', format.count(cluster.tasks_done))}
+          </span>
+        </dd>
+      </div>
+      <div>
+        <dt>{trans.__('Memory')}</dt>
+        <dd>
+          {format.bytes(memory.used)}
+          {memory.limit > 0 && (
+            <span className="jp-Continuum-of">
+              {' '}
+              / {format.bytes(memory.limit)}
+            </span>
+          )}
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function Links({
+  links
+}: {
+  readonly links: readonly ILink[];
+}): JSX.Element | null {
+  const { trans } = usePanel();
+  if (!links.length) {
+    return null;
+  }
+  return (
+    <table className="jp-Continuum-links">
+      <caption>{trans.__('Bytes between sites')}</caption>
+      <tbody>
+        {links.map(link => (
+          <tr key={`${link.source} ${link.target}`}>
+            <td>{link.source}</td>
+            <td aria-label={trans.__('to')}>→</td>
+            <td>{link.target}</td>
+            <td>{format.bytes(link.bytes)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

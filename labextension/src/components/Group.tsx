@@ -1,0 +1,133 @@
+import { useId, useState } from 'react';
+
+import * as format from '../format';
+import { tally } from '../select';
+import type { ICluster, IGroup, IWorker } from '../wire';
+import { usePanel } from './context';
+import { Dot, StateWord, stateWord } from './State';
+import { Stepper } from './Stepper';
+
+const SHOWN_WORKERS = 100;
+
+export interface IGroupProps {
+  readonly cluster: ICluster;
+  readonly group: IGroup;
+}
+
+/** The workers that one offer brought, how far they are, and what they wait for. */
+export function Group({ cluster, group }: IGroupProps): JSX.Element {
+  const { actions, trans } = usePanel();
+  const [open, setOpen] = useState(false);
+  const body = useId();
+  const done = group.workers_wanted
+    ? Math.min(1, group.workers_ready / group.workers_wanted)
+    : 1;
+  return (
+    <li className="jp-Continuum-group" data-group={group.name}>
+      <div className="jp-Continuum-groupHeader">
+        <Dot state={group.state} />
+        <span className="jp-Continuum-groupName" title={group.offer}>
+          {group.name}
+        </span>
+        <span className="jp-Continuum-groupCount">
+          {trans.__('%1 of %2', group.workers_ready, group.workers_wanted)}
+        </span>
+        <Stepper
+          label={trans.__('Jobs of group %1', group.name)}
+          value={group.jobs_wanted}
+          min={0}
+          onChange={jobs => actions.scale(cluster, group.name, jobs)}
+        />
+      </div>
+      <div
+        className="jp-Continuum-bar"
+        role="progressbar"
+        aria-label={trans.__('Workers of %1 that are ready', group.name)}
+        aria-valuemin={0}
+        aria-valuemax={group.workers_wanted}
+        aria-valuenow={group.workers_ready}
+      >
+        <span style={{ width: `${100 * done}%` }} />
+      </div>
+      <p className="jp-Continuum-groupState">
+        <StateWord state={group.state} />
+        {group.reason && ` · ${group.reason}`}
+      </p>
+      {group.workers.length > 0 && (
+        <p className="jp-Continuum-groupFoot">
+          <button
+            type="button"
+            className="jp-Continuum-textButton"
+            aria-expanded={open}
+            aria-controls={body}
+            onClick={() => setOpen(!open)}
+          >
+            {tally(group)
+              .map(it => `${it.count} ${stateWord(it.state, trans).toLowerCase()}`)
+              .join(', ')}
+          </button>
+          <button
+            type="button"
+            className="jp-Continuum-textButton"
+            onClick={() => actions.showLogs(cluster, group.name)}
+          >
+            {trans.__('Logs')}
+          </button>
+        </p>
+      )}
+      <div id={body} hidden={!open}>
+        {open && <Workers workers={group.workers} />}
+      </div>
+    </li>
+  );
+}
+
+function Workers(props: { readonly workers: readonly IWorker[] }): JSX.Element {
+  const { trans } = usePanel();
+  const hidden = props.workers.length - SHOWN_WORKERS;
+  return (
+    <>
+      <ul className="jp-Continuum-workers" aria-label={trans.__('Workers')}>
+        {props.workers.slice(0, SHOWN_WORKERS).map(worker => (
+          <Worker key={worker.name} worker={worker} />
+        ))}
+      </ul>
+      {hidden > 0 && (
+        <p className="jp-Continuum-hint">{trans.__('and %1 more', hidden)}</p>
+      )}
+    </>
+  );
+}
+
+function Worker({ worker }: { readonly worker: IWorker }): JSX.Element {
+  const { trans } = usePanel();
+  const where = [worker.node, worker.device, worker.job_id && `job ${worker.job_id}`];
+  return (
+    <li className="jp-Continuum-worker">
+      <Dot state={worker.state} />
+      <span
+        className="jp-Continuum-workerName"
+        title={where.filter(Boolean).join(' · ')}
+      >
+        {worker.name}
+      </span>
+      {worker.memory_bytes !== null && (
+        <span className="jp-Continuum-workerNumber" title={trans.__('Memory')}>
+          {format.bytes(worker.memory_bytes)}
+        </span>
+      )}
+      {worker.tasks_running !== null && (
+        <span
+          className="jp-Continuum-workerNumber"
+          title={trans.__('Tasks that run now')}
+        >
+          {trans._n('%1 task', '%1 tasks', worker.tasks_running)}
+        </span>
+      )}
+      <span className="jp-Continuum-workerState">
+        <StateWord state={worker.state} />
+        {worker.reason && ` · ${worker.reason}`}
+      </span>
+    </li>
+  );
+}

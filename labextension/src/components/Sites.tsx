@@ -1,0 +1,215 @@
+import {
+  caretDownIcon,
+  caretRightIcon,
+  searchIcon
+} from '@jupyterlab/ui-components';
+import { useId, useState } from 'react';
+
+import * as format from '../format';
+import { isConnected, matching } from '../select';
+import type { ISite } from '../wire';
+import { usePanel } from './context';
+import { Offer } from './Offer';
+import { Section } from './Section';
+import { Dot, StateWord } from './State';
+
+/** Every site there is, connected ones first. */
+export function Sites(): JSX.Element {
+  const { model, trans } = usePanel();
+  const [words, setWords] = useState('');
+  const [gpusOnly, setGpusOnly] = useState(false);
+  const shown = matching(model.sites, { words, gpusOnly });
+  const connected = shown.filter(isConnected);
+  const others = shown.filter(site => !isConnected(site));
+  return (
+    <Section
+      className="jp-Continuum-sites"
+      title={trans.__('Sites')}
+      summary={
+        model.sites.length
+          ? trans.__('%1 of %2', shown.length, model.sites.length)
+          : ''
+      }
+    >
+      <div className="jp-Continuum-filter">
+        <label className="jp-Continuum-search">
+          <searchIcon.react tag="span" className="jp-Continuum-searchIcon" />
+          <input
+            type="search"
+            value={words}
+            placeholder={trans.__('Name, country, GPU…')}
+            aria-label={trans.__('Search sites and offers')}
+            onChange={event => setWords(event.target.value)}
+          />
+        </label>
+        <Chip
+          label={trans.__('GPU')}
+          title={trans.__('Only offers with GPUs')}
+          pressed={gpusOnly}
+          onPress={() => setGpusOnly(!gpusOnly)}
+        />
+        <Chip
+          label={trans.__('Retired')}
+          title={trans.__('Show sites that are no longer in operation')}
+          pressed={model.showRetired}
+          onPress={() => model.setShowRetired(!model.showRetired)}
+        />
+      </div>
+      {model.phase === 'loading' && !model.sites.length && (
+        <p className="jp-Continuum-hint" role="status">
+          <span className="jp-Continuum-spinner" aria-hidden="true" />
+          {trans.__('Asking the broker; the first time it has to be started…')}
+        </p>
+      )}
+      {model.phase === 'ready' && !shown.length && (
+        <p className="jp-Continuum-hint">
+          {trans.__('No site matches. Try fewer words, or another filter.')}
+        </p>
+      )}
+      <SiteList title={trans.__('Connected')} sites={connected} />
+      <SiteList title={trans.__('Catalogue')} sites={others} />
+    </Section>
+  );
+}
+
+function SiteList(props: {
+  readonly title: string;
+  readonly sites: readonly ISite[];
+}): JSX.Element | null {
+  const title = useId();
+  if (!props.sites.length) {
+    return null;
+  }
+  return (
+    <>
+      <h3 id={title} className="jp-Continuum-listTitle">
+        {props.title}
+      </h3>
+      <ul className="jp-Continuum-list" aria-labelledby={title}>
+        {props.sites.map(site => (
+          <Site key={site.id} site={site} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Site({ site }: { readonly site: ISite }): JSX.Element {
+  const { model } = usePanel();
+  const [open, setOpen] = useState(
+    site.state === 'ready' && site.offers.length <= 4
+  );
+  const body = useId();
+  const Caret = open ? caretDownIcon : caretRightIcon;
+  const busy = model.busy.get(`site:${site.id}`);
+  return (
+    <li className="jp-Continuum-site" data-site={site.id}>
+      <button
+        type="button"
+        className="jp-Continuum-siteHeader"
+        aria-expanded={open}
+        aria-controls={body}
+        onClick={() => setOpen(!open)}
+      >
+        <Caret.react tag="span" className="jp-Continuum-caret" />
+        <Dot state={busy ? 'connecting' : site.state} />
+        <span className="jp-Continuum-siteName">{site.name}</span>
+        {site.country && (
+          <abbr
+            className="jp-Continuum-country"
+            title={format.countryName(site.country)}
+          >
+            {site.country}
+          </abbr>
+        )}
+        <span className="jp-Continuum-siteState">
+          <StateWord state={site.state} />
+          {(busy || site.reason) && ` · ${busy || site.reason}`}
+        </span>
+      </button>
+      <div id={body} hidden={!open}>
+        {open && <SiteBody site={site} />}
+      </div>
+    </li>
+  );
+}
+
+function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
+  const { model, actions, trans } = usePanel();
+  const busy = model.busy.has(`site:${site.id}`);
+  return (
+    <div className="jp-Continuum-siteBody">
+      <ul className="jp-Continuum-offers" aria-label={trans.__('Offers')}>
+        {site.offers.map(offer => (
+          <Offer key={offer.id} offer={offer} />
+        ))}
+      </ul>
+      {!site.offers.length && (
+        <p className="jp-Continuum-hint">{trans.__('No offers known yet.')}</p>
+      )}
+      <p className="jp-Continuum-siteFoot">
+        {site.state === 'catalogued' && (
+          <button
+            type="button"
+            className="jp-Continuum-button"
+            disabled={busy}
+            onClick={() => actions.connect(site)}
+          >
+            {trans.__('Connect…')}
+          </button>
+        )}
+        {isConnected(site) && (
+          <>
+            <button
+              type="button"
+              className="jp-Continuum-textButton"
+              disabled={busy}
+              onClick={() => void model.refreshSite(site.id)}
+            >
+              {trans.__('Look again')}
+            </button>
+            {!['local', 'emulated'].includes(site.kind) && (
+              <button
+                type="button"
+                className="jp-Continuum-textButton"
+                disabled={busy}
+                onClick={() => actions.disconnect(site)}
+              >
+                {trans.__('Disconnect')}
+              </button>
+            )}
+          </>
+        )}
+        {site.docs && (
+          <a href={site.docs} target="_blank" rel="noreferrer noopener">
+            {trans.__('Documentation')}
+          </a>
+        )}
+        {site.operator && (
+          <span className="jp-Continuum-operator" title={site.operator}>
+            {site.operator}
+          </span>
+        )}
+      </p>
+    </div>
+  );
+}
+
+function Chip(props: {
+  readonly label: string;
+  readonly title: string;
+  readonly pressed: boolean;
+  readonly onPress: () => void;
+}): JSX.Element {
+  return (
+    <button
+      type="button"
+      className="jp-Continuum-chip"
+      title={props.title}
+      aria-pressed={props.pressed}
+      onClick={props.onPress}
+    >
+      {props.label}
+    </button>
+  );
+}

@@ -1,0 +1,35 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { createContext, useContext } from 'react';
+
+import type { IContinuumModel } from '../tokens';
+import type { ICluster, IPrompt, ISite } from '../wire';
+
+/** What a click may lead to; dialogs and notebooks are behind it. */
+export interface IActions {
+  connect(site: ISite): void;
+  disconnect(site: ISite): void;
+  dryRun(): void;
+  launch(): void;
+  insertCell(cluster: ICluster): void;
+  openDashboard(cluster: ICluster): void;
+  showLogs(cluster: ICluster, group: string): void;
+  stop(cluster: ICluster): void;
+  scale(cluster: ICluster, group: string, jobs: number): void;
+  answer(prompt: IPrompt): void;
+}
+
+export interface IPanelContext {
+  readonly model: IContinuumModel;
+  readonly actions: IActions;
+  readonly trans: TranslationBundle;
+}
+
+export const PanelContext = createContext<IPanelContext | null>(null);
+
+export function usePanel(): IPanelContext {
+  const context = useContext(PanelContext);
+  if (context === null) {
+    throw new Error('A Continuum component was rendered outside its panel.');
+  }
+  return context;
+}

@@ -1,0 +1,57 @@
+/** Numbers as a person reads them. Pure. */
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** `1234567` as `1.2 MB`. */
+export function bytes(count: number): string {
+  let value = Math.max(0, count);
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.5 ? 0 : 1;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+/** `90` minutes as `1 h 30 min`. */
+export function minutes(count: number): string {
+  const days = Math.floor(count / 1440);
+  const hours = Math.floor((count % 1440) / 60);
+  const rest = Math.round(count % 60);
+  const parts = [
+    days ? `${days} d` : '',
+    hours ? `${hours} h` : '',
+    rest ? `${rest} min` : ''
+  ].filter(part => part);
+  return parts.join(' ') || '0 min';
+}
+
+/** `13824` as `13,824`, in the browser's way. */
+export function count(value: number): string {
+  return value.toLocaleString();
+}
+
+/** A time today as `14:02`, another day with its date. */
+export function clock(iso: string, now: Date = new Date()): string {
+  const then = new Date(iso);
+  const time = then.toLocaleTimeString([], {
+    hour: '2-digit',
+    minute: '2-digit'
+  });
+  return then.toDateString() === now.toDateString()
+    ? time
+    : `${then.toLocaleDateString([], { day: 'numeric', month: 'short' })}, ${time}`;
+}
+
+/** `FI` as `Finland`; the code itself when nobody knows it. */
+export function countryName(code: string): string {
+  try {
+    return new Intl.DisplayNames(undefined, { type: 'region' }).of(code) ?? code;
+  } catch (error) {
+    if (error instanceof RangeError) {
+      return code;
+    }
+    throw error;
+  }
+}

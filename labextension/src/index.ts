@@ -1,0 +1,106 @@
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Poll } from '@lumino/polling';
+
+import { Actions } from './actions';
+import { ContinuumApi } from './api';
+import { changeOf } from './changes';
+import { addCommands } from './commands';
+import { ContinuumModel } from './model';
+import { ContinuumPanel } from './panel';
+import { IContinuumModel } from './tokens';
+
+export { IContinuumModel } from './tokens';
+export type * from './wire';
+
+const DOMAIN = 'jupyter_continuum';
+const POLL_MS = 60_000;
+const LONGEST_POLL_MS = 300_000;
+
+const modelPlugin: JupyterFrontEndPlugin<IContinuumModel> = {
+  id: 'jupyter-continuum:model',
+  description: 'Knows sites, clusters and prompts; follows the server by its events.',
+  autoStart: true,
+  provides: IContinuumModel,
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+    const { serviceManager } = app;
+    const model = new ContinuumModel(
+      new ContinuumApi(serviceManager.serverSettings),
+      (translator ?? nullTranslator).load(DOMAIN)
+    );
+    serviceManager.events.stream.connect((_, event) => {
+      const change = changeOf(event);
+      if (change !== null) {
+        model.apply(change);
+      }
+    });
+    return model;
+  }
+};
+
+const panelPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-continuum:plugin',
+  description: 'The side panel with sites, launch and clusters, and its commands.',
+  autoStart: true,
+  requires: [IContinuumModel],
+  optional: [ICommandPalette, ILayoutRestorer, INotebookTracker, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IContinuumModel,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    notebooks: INotebookTracker | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const actions = new Actions(model, notebooks, trans);
+    const panel = new ContinuumPanel({ model, actions, trans });
+    app.shell.add(panel, 'left', { rank: 310, type: 'Continuum' });
+    restorer?.add(panel, panel.id);
+    addCommands({ app, model, actions, palette, panel, trans });
+
+    model.failed.connect((_, message) => {
+      Notification.error(message, { autoClose: false });
+    });
+    askNewPrompts(model, actions);
+
+    // Events bring what changes; this only heals what they missed.
+    const poll = new Poll({
+      auto: true,
+      factory: async () => {
+        if (panel.isVisible) {
+          await model.refresh();
+        }
+        if (model.phase === 'failed') {
+          throw new Error(model.trouble);
+        }
+      },
+      frequency: { interval: POLL_MS, backoff: true, max: LONGEST_POLL_MS },
+      name: 'jupyter-continuum:refresh',
+      standby: 'when-hidden'
+    });
+    panel.disposed.connect(() => poll.dispose());
+  }
+};
+
+/** Open a dialog once for every prompt; one put aside stays in the panel. */
+function askNewPrompts(model: IContinuumModel, actions: Actions): void {
+  const asked = new Set<string>();
+  model.stateChanged.connect(() => {
+    for (const prompt of model.prompts) {
+      if (!asked.has(prompt.id)) {
+        asked.add(prompt.id);
+        actions.answer(prompt);
+      }
+    }
+  });
+}
+
+export default [modelPlugin, panelPlugin];

@@ -1,0 +1,105 @@
+import type { ICluster, IGroup, IOffer, ISite, IWorker } from './wire';
+
+/** What to show of what there is. Pure. */
+
+export interface IFilter {
+  /** Words that all have to occur somewhere in a site or its offers. */
+  readonly words: string;
+  readonly gpusOnly: boolean;
+}
+
+/** Sites that match, each with the offers that match, connected ones first. */
+export function matching(
+  sites: readonly ISite[],
+  filter: IFilter
+): readonly ISite[] {
+  const words = filter.words.toLowerCase().split(/\s+/).filter(Boolean);
+  return sites
+    .map(site => narrowed(site, words, filter.gpusOnly))
+    .filter(site => site !== null)
+    .sort(
+      (a, b) =>
+        Number(!isConnected(a)) - Number(!isConnected(b)) ||
+        a.name.localeCompare(b.name)
+    );
+}
+
+/** True when the person has a profile there. */
+export function isConnected(site: ISite): boolean {
+  return !['catalogued', 'planned', 'retired'].includes(site.state);
+}
+
+export function hasGpus(offer: IOffer): boolean {
+  return offer.gpu_model !== null || (offer.gpus_per_node ?? 0) > 0;
+}
+
+/** Workers that one job of this offer brings, when nothing else is said. */
+export function workersPerJob(offer: IOffer | undefined, nodes: number): number {
+  return Math.max(1, offer?.gpus_per_node ?? 1) * nodes;
+}
+
+export function findOffer(
+  sites: readonly ISite[],
+  id: string
+): IOffer | undefined {
+  return sites
+    .flatMap(site => site.offers)
+    .find(offer => offer.id === id);
+}
+
+/** How many workers are in which state, most frequent first, with the reason they share. */
+export function tally(
+  group: IGroup
+): readonly { state: string; count: number; reason: string }[] {
+  const byState = new Map<string, IWorker[]>();
+  for (const worker of group.workers) {
+    const others = byState.get(worker.state) ?? [];
+    byState.set(worker.state, [...others, worker]);
+  }
+  return [...byState]
+    .map(([state, workers]) => ({
+      state,
+      count: workers.length,
+      reason: workers.find(worker => worker.reason)?.reason ?? ''
+    }))
+    .sort((a, b) => b.count - a.count);
+}
+
+export function memoryOf(cluster: ICluster): {
+  used: number;
+  limit: number;
+} {
+  const workers = cluster.groups.flatMap(group => group.workers);
+  const sum = (value: (worker: IWorker) => number | null) =>
+    workers.reduce((total, worker) => total + (value(worker) ?? 0), 0);
+  return {
+    used: sum(worker => worker.memory_bytes),
+    limit: sum(worker => worker.memory_limit_bytes)
+  };
+}
+
+function narrowed(
+  site: ISite,
+  words: readonly string[],
+  gpusOnly: boolean
+): ISite | null {
+  const about = text(site.name, site.id, site.operator, site.country, site.kind);
+  const offers = site.offers.filter(
+    offer =>
+      (!gpusOnly || hasGpus(offer)) &&
+      words.every(
+        word =>
+          about.includes(word) ||
+          text(offer.name, offer.gpu_model, offer.gpu_vendor).includes(word)
+      )
+  );
+  if (offers.length) {
+    return { ...site, offers };
+  }
+  const stays = !gpusOnly && words.every(word => about.includes(word));
+  return stays ? site : null;
+}
+
+function text(...parts: readonly (string | null)[]): string {
+  return parts.filter(Boolean).join(' ').toLowerCase();
+}

@@ -1,0 +1,88 @@
+import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+
+import type {
+  Change,
+  ICluster,
+  IDryRun,
+  IPlan,
+  IProfile,
+  IPrompt,
+  ISite
+} from './wire';
+
+/** The state of sites and clusters, for whoever wants to show it. */
+export const IContinuumModel = new Token<IContinuumModel>(
+  'jupyter-continuum:IContinuumModel',
+  'Sites, clusters and prompts as the broker knows them.'
+);
+
+/** What asks the server; the only place that fetches. */
+export interface IContinuumApi {
+  sites(retired: boolean): Promise<ISite[]>;
+  refresh(site: string): Promise<ISite | null>;
+  connect(profile: IProfile): Promise<ISite | null>;
+  disconnect(site: string): Promise<ISite>;
+  clusters(): Promise<ICluster[]>;
+  dryRun(plan: IPlan): Promise<IDryRun>;
+  launch(plan: IPlan): Promise<ICluster | null>;
+  scale(name: string, group: string, jobs: number): Promise<ICluster>;
+  stop(name: string): Promise<ICluster | null>;
+  logs(name: string, group: string): Promise<Readonly<Record<string, string>>>;
+  prompts(): Promise<IPrompt[]>;
+  answer(id: string, value: string | null): Promise<void>;
+}
+
+/** One line of what is about to be launched. */
+export interface IPick {
+  readonly offer: string;
+  readonly jobs: number;
+  /** Nodes in one job. */
+  readonly nodes: number;
+  /** null: the site's own default. */
+  readonly walltimeMinutes: number | null;
+}
+
+/** What the panel is waiting for, or that it waits for nothing. */
+export type Phase = 'idle' | 'loading' | 'ready' | 'failed';
+
+export interface IContinuumModel {
+  readonly phase: Phase;
+  /** Why `phase` is `failed`; '' otherwise. */
+  readonly trouble: string;
+  /** When the records were last heard of, or null. */
+  readonly heard: Date | null;
+  readonly sites: readonly ISite[];
+  readonly clusters: readonly ICluster[];
+  readonly prompts: readonly IPrompt[];
+  readonly showRetired: boolean;
+  readonly picks: readonly IPick[];
+  /** Name for the next cluster; '' lets the broker make one up. */
+  readonly draftName: string;
+  /** What is being done for the person right now, by subject: `cluster:NAME`, `site:ID`, `launch`. */
+  readonly busy: ReadonlyMap<string, string>;
+  readonly stateChanged: ISignal<IContinuumModel, void>;
+  /** A sentence about something that failed after the panel had stopped waiting for it. */
+  readonly failed: ISignal<IContinuumModel, string>;
+
+  /** Fetch everything; called when the panel is first seen, and to try again. */
+  refresh(): Promise<void>;
+  setShowRetired(show: boolean): void;
+  /** Add an offer to the launch, or take it out. */
+  toggle(offer: string): void;
+  change(offer: string, to: Partial<Omit<IPick, 'offer'>>): void;
+  setDraftName(name: string): void;
+  /** The plan that the picks make. */
+  plan(): IPlan;
+  dryRun(): Promise<IDryRun>;
+  launch(): Promise<void>;
+  scale(name: string, group: string, jobs: number): Promise<void>;
+  stop(name: string): Promise<void>;
+  logs(name: string, group?: string): Promise<Readonly<Record<string, string>>>;
+  connectSite(profile: IProfile): Promise<void>;
+  disconnectSite(site: string): Promise<void>;
+  refreshSite(site: string): Promise<void>;
+  answer(id: string, value: string | null): Promise<void>;
+  /** Take in what the event socket brought. */
+  apply(change: Change): void;
+}

@@ -1,0 +1,172 @@
+/**
+ * What the server sends: the models of `jupyter_continuum/broker/messages.py`,
+ * written down once. `null` means unknown. Times are ISO 8601 in UTC.
+ */
+
+export type SiteState =
+  | 'catalogued'
+  | 'connecting'
+  | 'sign-in'
+  | 'ready'
+  | 'unreachable'
+  | 'retired'
+  | 'planned';
+
+export type WorkerState =
+  | 'queued'
+  | 'starting'
+  | 'joining'
+  | 'ready'
+  | 'draining'
+  | 'lost'
+  | 'ended'
+  | 'failed';
+
+/** Something that can be allocated at a site: what a plan names. */
+export interface IOffer {
+  readonly id: string;
+  readonly site: string;
+  readonly name: string;
+  readonly country: string | null;
+  readonly gpu_vendor: string | null;
+  readonly gpu_model: string | null;
+  readonly gpus_per_node: number | null;
+  readonly gpu_memory_gb: number | null;
+  readonly cpus_per_node: number | null;
+  readonly memory_gb_per_node: number | null;
+  readonly max_walltime_minutes: number | null;
+  readonly max_nodes: number | null;
+  readonly nodes_total: number | null;
+  readonly nodes_free: number | null;
+  readonly cpus_free: number | null;
+  readonly gpus_total: number | null;
+  readonly gpus_free: number | null;
+  readonly jobs_pending: number | null;
+  readonly launchable: boolean;
+  readonly reason: string;
+  readonly observed: string | null;
+}
+
+export interface ISite {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly operator: string | null;
+  readonly country: string | null;
+  readonly state: SiteState;
+  readonly reason: string;
+  readonly since: string | null;
+  readonly account: string;
+  readonly docs: string | null;
+  readonly offers: readonly IOffer[];
+}
+
+export interface IWorker {
+  readonly name: string;
+  readonly state: WorkerState;
+  readonly reason: string;
+  readonly job: string;
+  readonly job_id: string;
+  readonly node: string;
+  readonly device: string;
+  readonly threads: number | null;
+  readonly memory_bytes: number | null;
+  readonly memory_limit_bytes: number | null;
+  readonly tasks_running: number | null;
+  readonly tasks_done: number | null;
+}
+
+/** The workers of one cluster that come from one offer. */
+export interface IGroup {
+  readonly name: string;
+  readonly site: string;
+  readonly offer: string;
+  readonly jobs_wanted: number;
+  readonly workers_wanted: number;
+  readonly workers_ready: number;
+  readonly state: string;
+  readonly reason: string;
+  readonly workers: readonly IWorker[];
+}
+
+export interface ILink {
+  readonly source: string;
+  readonly target: string;
+  readonly bytes: number;
+}
+
+export interface ICluster {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly started: string;
+  readonly groups: readonly IGroup[];
+  readonly links: readonly ILink[];
+  readonly tasks_running: number;
+  readonly tasks_done: number;
+  readonly tasks_waiting: number;
+  readonly dashboard_port: number | null;
+  readonly attach: string;
+}
+
+export interface IPrompt {
+  readonly id: string;
+  readonly kind: string;
+  readonly site: string;
+  readonly text: string;
+  readonly secret: boolean;
+  readonly expires: string;
+}
+
+export interface IGroupPlan {
+  readonly offer: string;
+  readonly jobs: number;
+  readonly nodes?: number;
+  readonly workers_per_node?: number;
+  readonly walltime_minutes?: number;
+}
+
+export interface IPlan {
+  readonly name?: string;
+  readonly groups: readonly IGroupPlan[];
+}
+
+export interface IGroupDryRun {
+  readonly group: string;
+  readonly offer: string;
+  readonly jobs: number;
+  readonly workers: number;
+  readonly script: string;
+}
+
+export interface IDryRun {
+  readonly cluster: string;
+  readonly groups: readonly IGroupDryRun[];
+  readonly warnings: readonly string[];
+}
+
+/** The person's side of a site; holds no secret. */
+export interface IProfile {
+  readonly site: string;
+  readonly kind: 'local' | 'emulated' | 'slurm';
+  readonly ssh?: {
+    readonly host: string;
+    readonly user: string;
+    readonly key?: string;
+  };
+  readonly account?: string;
+}
+
+/** What comes over the event socket when something changed. */
+export type Change =
+  | { readonly kind: 'site'; readonly site: ISite }
+  | { readonly kind: 'cluster'; readonly cluster: ICluster }
+  | { readonly kind: 'cluster-gone'; readonly name: string }
+  | { readonly kind: 'prompt' }
+  | { readonly kind: 'prompt-gone'; readonly id: string }
+  | {
+      readonly kind: 'broker';
+      readonly state: 'ready' | 'lost';
+      readonly message?: string;
+    }
+  | { readonly kind: 'failure'; readonly message: string };
