@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_continuum.errors import CatalogueError, Unknown
+from jupyter_continuum.errors import CatalogueError, ContinuumError, Unknown
 from jupyter_continuum.paths import config_dir, private_dir, write_private
 from jupyter_continuum.sites.profile import Profile
 
@@ -63,12 +65,20 @@ def read_profile(path: Path) -> Profile:
     return profile
 
 
+def checked_profile(fields: Mapping[str, Any]) -> Profile:
+    """The profile that ``fields`` describe. ContinuumError names the field that is wrong."""
+    try:
+        return Profile.model_validate(fields)
+    except ValidationError as error:
+        raise ContinuumError(f"{fields.get('site', '?')}: {first_fault(error)}") from error
+
+
 def first_fault(error: ValidationError) -> str:
     """``ssh.user: ...``, with the value that was got, of the first thing wrong."""
     fault = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"]) or "the whole profile"
     got = "" if fault["type"] in {"missing", "extra_forbidden"} else f" (got {fault['input']!r})"
-    return f"{where}: {fault['msg']}{got}. Correct it, or connect the site again."
+    return f"{where}: {fault['msg']}{got}. Correct it and try again."
 
 
 def save_profile(profile: Profile, folder: Path | None = None) -> Path:

@@ -13,7 +13,7 @@ LAUNCH_GOES_ON = (
 CLUSTERS_GO_ON = (
     "Stopped waiting; the broker goes on with it. `jupyter continuum list` shows how far."
 )
-DEMO_ENDED = "The demo was interrupted."
+DEMO_ENDED = "The demo was interrupted; all that it started has ended."
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from jupyter_continuum.broker.candidates import Candidate, candidates_of
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.broker.profiles import first_fault, load_profiles, profiles_dir
+from jupyter_continuum.broker.profiles import checked_profile, load_profiles, profiles_dir
 from jupyter_continuum.cli import certificates
 from jupyter_continuum.cli.draft import Draft, merge
 from jupyter_continuum.cli.prompts import call_with_person
@@ -164,10 +162,7 @@ def checked(site: str, draft: Draft) -> Profile:
     fields = {key: value for key, value in draft.items() if value is not None}
     if fields["kind"] == "emulated":
         fields.setdefault("emulated", {})
-    try:
-        return Profile.model_validate({**fields, "site": site})
-    except ValidationError as error:
-        raise ContinuumError(f"{site}: {first_fault(error)}") from error
+    return checked_profile({**fields, "site": site})
 
 
 def logged_in(profile: Profile, *, trust: bool) -> Record:
@@ -206,7 +201,9 @@ def with_account(profile: Profile, *, asking: bool, quiet: bool) -> Profile:
 
 def choose_qos(found: Sequence[Record], account: str, asking: bool, profile: Profile) -> str | None:
     """A QoS of ``account`` when there is a choice; None leaves it to the site's default."""
-    qos: list[str] = sorted({word for each in found if each["account"] == account for word in each["qos"]})
+    qos: list[str] = sorted(
+        {word for each in found if each["account"] == account for word in each["qos"]}
+    )
     if profile.qos or not asking or len(qos) < 2:
         return profile.qos
     if not confirm(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def launch(options: Namespace) -> int:
     plan = plan_of(options)
     if options.dry_run:
         return dry_run(plan, json=options.json)
-    progress = Progress(quiet=options.json)
+    progress = Progress(note if options.json else say)
     with open_broker() as broker:
         broker.call("subscribe")
         answer = Prompts(others=progress)
@@ -71,10 +72,10 @@ def dry_run(plan: Record, *, json: bool) -> int:
 class Progress:
     """Prints one line whenever something about a group has changed."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, tell: Callable[[str], None]) -> None:
         self.cluster: Record | None = None
         self._name = ""
-        self._quiet = quiet
+        self._tell = tell
         self._shown: dict[str, tuple[object, ...]] = {}
 
     def watch(self, cluster: Record) -> None:
@@ -86,6 +87,10 @@ class Progress:
             self._show(event["cluster"])
         elif event.get("kind") == "cluster-gone" and event.get("name") == self._name:
             raise PlanRefused(f"{self._name} was stopped from elsewhere before it was ready.")
+
+    @property
+    def groups(self) -> list[Record]:
+        return self.cluster["groups"] if self.cluster else []
 
     @property
     def settled(self) -> bool:
@@ -100,12 +105,12 @@ class Progress:
         self.cluster = cluster
         for group in cluster["groups"]:
             now = (group["state"], group["workers_ready"], group["reason"])
-            if self._shown.get(group["name"]) == now or self._quiet:
+            if self._shown.get(group["name"]) == now:
                 continue
             self._shown[group["name"]] = now
             counted = f"{group['workers_ready']} of {group['workers_wanted']} workers"
             why = f"  {group['reason']}" if group["reason"] else ""
-            say(f"{group['name']:<16}  {group['state']:<8}  {counted}{why}")
+            self._tell(f"{group['name']:<16}  {group['state']:<8}  {counted}{why}")
 
 
 def plan_of(options: Namespace) -> Record:
