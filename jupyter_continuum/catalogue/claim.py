@@ -81,8 +81,8 @@ def choose(claims: Sequence[Claim[T]], today: date) -> Claim[T] | None:
     only unverified ones. Among equals the later observation wins, then the first written.
     """
     stated = [claim for claim in claims if claim.value is not None]
-    if len(stated) < 2:
-        return stated[0] if stated else None
+    if not stated:
+        return None
     newest_first = sorted(stated, key=lambda claim: claim.observed or "", reverse=True)
     return min(newest_first, key=lambda claim: _rank(claim, today))
 
@@ -116,4 +116,4 @@ def _rank(claim: Claim[Any], today: date) -> int:
 
 def _last_day(day: str) -> str:
     """``2026`` lasts to its end: compares like the last day it covers."""
-    return day + "-99-99"[: 10 - len(day)] if len(day) < 10 else day
+    return day + "-99-99"[: len("2026-11-22") - len(day)]

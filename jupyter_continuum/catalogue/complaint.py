@@ -16,6 +16,7 @@ from jupyter_continuum.errors import CatalogueError
 
 _INNER: dict[Key, type[BaseModel]] = {"offers": Offer, "regions": Region, "sources": Source}
 _UNITS = {"h": "hours", "gb": "GB", "eur": "euros", "usd": "US dollars", "kw": "kW"}
+_SHOWN = 60
 _MADE = {"id", "site"}
 """Fields of an offer that are made from its place, not written."""
 
@@ -37,7 +38,7 @@ def _sentence(first: Any, keys: Sequence[Key], model: type[BaseModel]) -> str:  
     if first["type"] == "missing":
         return f"{field!r} is missing. Add it."
     value = repr(first["input"])
-    value = value if len(value) <= 60 else value[:57] + "..."
+    value = value if len(value) <= _SHOWN else value[:_SHOWN] + "..."
     return f"{value} does not fit: {first['msg']}.{_unit(keys)}"
 
 

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from jupyter_continuum.catalogue.claim import Claims, Source
 from jupyter_continuum.catalogue.text import Country, OfferKey, Positive, SiteId, Text
 
-Address = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]{1,20}:[^\s\x00-\x20\x7f\"'<>`]{1,1000}$")]
+Address = Annotated[
+    str, Field(pattern=r"^(?:https|s3|file|python):[^\s\x00-\x20\x7f\"'<>`]{1,1000}$")
+]
 """``https://``, ``s3://``, ``file:///``, or ``python:`` for data that a package brings along."""
 
 

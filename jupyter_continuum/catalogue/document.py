@@ -74,7 +74,8 @@ def read(path: Path) -> Document:
         text = raw.decode()
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise CatalogueError(f"{path}, line {line}: this is not UTF-8. Save it as UTF-8.") from error
+        what = f"{path}, line {line}: this is not UTF-8. Save it as UTF-8."
+        raise CatalogueError(what) from error
     try:
         data = _build(_compose(text), set(), 0)
     except yaml.MarkedYAMLError as error:

@@ -69,8 +69,10 @@ def _layer(folder: Path) -> dict[str, Document]:
         document = read(path)
         id = document.data.get("id")
         if not isinstance(id, str) or not re.fullmatch(SITE_ID, id):
-            what = f"{id!r} is not an id. Use lower-case letters, digits and dashes, as in `id: lumi`."
-            raise document.flaw(["id"], what)
+            raise document.flaw(
+                ["id"],
+                f"{id!r} is not an id. Use small letters, digits and dashes, as in `id: lumi`.",
+            )
         if id in found:
             other = found[id].path.name
             raise document.flaw(["id"], f"{id!r} is the id of {other} too. Change one of them.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -41,8 +42,9 @@ def _is_claims(annotation: Any) -> bool:  # Any: whatever stands behind the colo
     return isinstance(inner, type) and issubclass(inner, Claim)
 
 
-_FIELDS = {model: claim_fields(model) for model in (Site, Dataset, Offer, Region)}
-_PARTS = {"offers": Offer, "regions": Region}
+_MODELS: tuple[type[BaseModel], ...] = (Site, Dataset, Offer, Region)
+_FIELDS = {model: claim_fields(model) for model in _MODELS}
+_PARTS: dict[str, type[BaseModel]] = {"offers": Offer, "regions": Region}
 
 
 def expand(model: type[BaseModel], record: Raw, below: Raw, *, own: bool) -> Raw:
@@ -57,12 +59,12 @@ def expand(model: type[BaseModel], record: Raw, below: Raw, *, own: bool) -> Raw
     default = record.get("source")
     if default not in (None, "unverified") and _text(default) not in kinds:
         raise Flaw(("source",), _not_listed(default))
-    bare = "user" if own else "unverified"
-    full = _claims(record, model, (), default, kinds, bare)
+    voice = _Voice(default, kinds, "user" if own else "unverified")
+    full = _claims(record, model, (), voice)
     for part, inner in _PARTS.items():
         if isinstance(record.get(part), dict):
             full[part] = {
-                key: _claims(row, inner, (part, key), row.get("source", default), kinds, bare)
+                key: _claims(row, inner, (part, key), voice.of(row))
                 if isinstance(row, dict)
                 else row
                 for key, row in record[part].items()
@@ -99,19 +101,28 @@ def address(record: Raw) -> Raw:
     return {**record, "offers": rows}
 
 
-def _claims(
-    row: Raw,
-    model: type[BaseModel],
-    keys: tuple[str, ...],
-    default: Any,  # Any: not checked yet
-    kinds: Mapping[str, str],
-    bare: str,
-) -> Raw:
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """Who speaks where a value names no source."""
+
+    default: Any
+    """Key of a source; not checked yet, hence Any."""
+    kinds: Mapping[str, str]
+    """The kind of claim each source makes."""
+    bare: str
+    """The kind of a claim without a source."""
+
+    def of(self, row: Raw) -> _Voice:
+        """The voice within an offer or region, which may name a source of its own."""
+        return _Voice(row.get("source", self.default), self.kinds, self.bare)
+
+
+def _claims(row: Raw, model: type[BaseModel], keys: tuple[str, ...], voice: _Voice) -> Raw:
     full = dict(row)
     for name in _FIELDS[model] & row.keys():
         raw = row[name]
         try:
-            full[name] = tuple(_claim(item, default, kinds, bare) for item in _items(raw))
+            full[name] = tuple(_claim(item, voice) for item in _items(raw))
         except ValueError as error:
             raise Flaw((*keys, name), str(error)) from None
     for reserved in ("id", "site"):
@@ -127,7 +138,7 @@ def _items(raw: Any) -> list[Any]:  # Any: not checked yet
     return raw if several else [raw]
 
 
-def _claim(raw: Any, default: Any, kinds: Mapping[str, str], bare: str) -> Raw:
+def _claim(raw: Any, voice: _Voice) -> Raw:  # Any: not checked yet
     """Raises ValueError, a sentence, where the source does not bear the claim."""
     claim = dict(raw) if isinstance(raw, dict) and "value" in raw else {"value": raw}
     if isinstance(claim["value"], list):
@@ -136,15 +147,15 @@ def _claim(raw: Any, default: Any, kinds: Mapping[str, str], bare: str) -> Raw:
         if type(claim.get(day)) is int:  # a bare year
             claim[day] = str(claim[day])
     # A kind without a source is somebody's own word: the default source did not say it.
-    source = claim.get("source", None if "kind" in claim else default)
+    source = claim.get("source", None if "kind" in claim else voice.default)
     if source == "unverified":
         claim["kind"], claim["source"] = "unverified", None
     elif source is not None:
-        if _text(source) not in kinds:
+        if _text(source) not in voice.kinds:
             raise ValueError(_not_listed(source))
         claim["source"] = source
-        claim.setdefault("kind", kinds[source])
-    elif claim.setdefault("kind", bare) in ("official", "provider"):
+        claim.setdefault("kind", voice.kinds[source])
+    elif claim.setdefault("kind", voice.bare) in ("official", "provider"):
         raise ValueError(f"a claim of kind {claim['kind']} names its source. Add `source`.")
     return claim
 

@@ -17,7 +17,9 @@ OFFER_KEY = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 Text = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=2000)]
 SiteId = Annotated[str, StringConstraints(pattern=SITE_ID)]
 OfferKey = Annotated[str, StringConstraints(pattern=OFFER_KEY)]
-Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9_.@+-]{0,62}[A-Za-z0-9])?$")]
+Word = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9_.@+-]{0,62}[A-Za-z0-9])?$")
+]
 """What may be spliced into a batch directive: partition, QoS, constraint."""
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x20\x7f\"'<>`]{1,1000}$")]
