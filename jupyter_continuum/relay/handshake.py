@@ -1,0 +1,124 @@
+"""How two ends of a link prove that they know the link's key, before the first frame.
+
+    gateway -> hub   {"relay": 1, "nonce": G}
+    hub -> gateway   {"relay": 1, "nonce": H, "agent": A, "session": S, "received": n, "proof": P1}
+    gateway -> hub   {"session": S', "received": m, "proof": P2}
+
+One JSON object a line, at most MAX_LINE bytes. ``S`` names the link that the hub wants to go
+on with ("" for a new one); when ``S' != S`` the gateway started afresh and every stream of the
+old link is gone. The proofs bind both nonces, the roles and all that was said, so neither a
+replay nor a mirror gets in. The key is made from the join token and never sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_continuum.errors import RelayError
+
+VERSION = 1
+MAX_LINE = 4096
+
+
+def link_key(token: str) -> bytes:
+    """The key of a job's link, from its join token."""
+    return hmac.digest(token.encode(), b"link", hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What each end says of the link it wants."""
+
+    session: str
+    received: int
+
+
+def gateway_hello() -> tuple[str, bytes]:
+    """The gateway's nonce, and the first line."""
+    nonce = secrets.token_hex(16)
+    return nonce, _line({"relay": VERSION, "nonce": nonce})
+
+
+def hub_answer(
+    hello: bytes, *, key: bytes, agent: str, session: str, received: int
+) -> tuple[str, bytes]:
+    """The transcript to check the gateway's proof with, and the second line."""
+    message = _read(hello)
+    if message.get("relay") != VERSION:
+        raise RelayError(
+            f"The gateway of {agent} speaks relay version {message.get('relay')!r}, this side "
+            f"{VERSION}. Install the same jupyter-continuum on both sides."
+        )
+    nonce = secrets.token_hex(16)
+    transcript = json.dumps([str(message.get("nonce")), nonce, agent, session, received])
+    return transcript, _line(
+        {
+            "relay": VERSION,
+            "nonce": nonce,
+            "agent": agent,
+            "session": session,
+            "received": received,
+            "proof": _proof(key, "hub", transcript),
+        }
+    )
+
+
+def gateway_answer(
+    answer: bytes, *, key: bytes, agent: str, nonce: str, session: str, received: int
+) -> tuple[Greeting, bytes]:
+    """What the hub wants, and the third line; RelayError when it does not know the key.
+
+    ``session`` and ``received`` are of the link that the gateway holds, "" and 0 for none.
+    """
+    message = _read(answer)
+    asked, count = message.get("session"), message.get("received")
+    transcript = json.dumps([nonce, message.get("nonce"), message.get("agent"), asked, count])
+    if not _same(message.get("proof"), _proof(key, "hub", transcript)):
+        raise RelayError("Somebody dialled this gateway without knowing its key.")
+    if message.get("agent") != agent or not isinstance(asked, str) or not isinstance(count, int):
+        raise RelayError(f"The hub dialled {message.get('agent')!r}, but this is {agent}.")
+    resumed = bool(session) and asked == session
+    if not resumed:
+        session, received, count = secrets.token_hex(8), 0, 0
+    reply = json.dumps([transcript, session, received])
+    line = _line({"session": session, "received": received, "proof": _proof(key, "gateway", reply)})
+    return Greeting(session, count), line
+
+
+def hub_check(line: bytes, *, key: bytes, agent: str, transcript: str) -> Greeting:
+    """The link that the gateway offers; RelayError when it does not know the key."""
+    message = _read(line)
+    session, received = message.get("session"), message.get("received")
+    reply = json.dumps([transcript, session, received])
+    if not _same(message.get("proof"), _proof(key, "gateway", reply)):
+        raise RelayError(f"What answered for {agent} does not know the key of its job.")
+    if not isinstance(session, str) or not isinstance(received, int):
+        raise RelayError(f"The gateway of {agent} sent no link session.")
+    return Greeting(session, received)
+
+
+def _proof(key: bytes, role: str, transcript: str) -> str:
+    return hmac.new(key, f"{role}:{transcript}".encode(), hashlib.sha256).hexdigest()
+
+
+def _same(given: Any, wanted: str) -> bool:
+    return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        raise RelayError("The other end of the link does not speak the relay's language.")
+    return message
