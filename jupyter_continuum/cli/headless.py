@@ -26,7 +26,7 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    document = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)
+    document = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         document,
         timeout=CELL_SECONDS,
@@ -44,7 +44,7 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
     except (CellTimeoutError, DeadKernelError) as error:
         raise ContinuumError(f"{notebook.name}: {' '.join(str(error).split())}") from error
     finally:
-        notebook.write_text(nbformat.writes(document), encoding="utf-8")
+        notebook.write_text(nbformat.writes(document), encoding="utf-8")  # type: ignore[no-untyped-call]
 
 
 def _tell_outputs(cell: Any, tell: Any) -> None:  # a notebook node, untyped in nbformat
