@@ -15,12 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_ssh_private_key,
-)
 
 from jupyter_continuum.errors import HostKeyChanged, SignInRequired, SiteUnreachable
 from jupyter_continuum.sites.certificate import (
@@ -263,21 +257,22 @@ class SignIn:
                 f"{self.site}: the key {path} cannot be read ({error.strerror}). "
                 "Name another one with `jupyter continuum connect`."
             ) from None
-        try:
-            return asyncssh.import_private_key(data)
-        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-            if b"ENCRYPTED" not in data and not _encrypted(data):
-                raise SignInRequired(f"{self.site}: {path} is no private key ({error}).") from None
-        again = ""
-        for _ in range(TRIES):
+        answer, again = None, ""
+        for _ in range(1 + TRIES):
+            try:
+                # In a thread: a passphrase takes a second of computing, on purpose.
+                return await asyncio.to_thread(asyncssh.import_private_key, data, answer)
+            except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+                locked = isinstance(error, asyncssh.KeyEncryptionError) or "assphrase" in str(error)
+                if not locked or "bcrypt" in str(error):
+                    raise SignInRequired(
+                        f"{self.site}: the key {path} cannot be used ({error})."
+                    ) from None
+                again = "That was not it. " if answer else ""
             text = f"{again}Passphrase of the key {path}:"
             answer = await self.asker.ask(Question("passphrase", self.site, text, secret=True))
             if answer is None:
                 break
-            try:
-                return await asyncio.to_thread(_unlock, data, answer)
-            except (ValueError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
-                again = "That was not it. "
         raise SignInRequired(
             f"{self.site}: the key {path} stayed locked. Connect again, or put it into ssh-agent."
         )
@@ -313,21 +308,3 @@ def _host_key_order(pinned: str) -> list[str]:
     """The pinned kind first, or a host with several keys would show another one."""
     kind = pinned.split()[0].removeprefix("ssh-")
     return sorted(HOST_KEYS, key=lambda name: kind not in name)
-
-
-def _encrypted(data: bytes) -> bool:
-    """Whether cryptography, too, wants a passphrase for it."""
-    try:
-        load_ssh_private_key(data, None)
-    except (TypeError, ValueError) as error:
-        return "password" in str(error).lower()
-    return False
-
-
-def _unlock(data: bytes, passphrase: str) -> asyncssh.SSHKey:
-    """cryptography brings the bcrypt of OpenSSH's format along; asyncssh wants it installed."""
-    if b"BEGIN OPENSSH" not in data:
-        return asyncssh.import_private_key(data, passphrase)
-    key = load_ssh_private_key(data, passphrase.encode())
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    return asyncssh.import_private_key(plain)
