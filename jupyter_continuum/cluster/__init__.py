@@ -1,0 +1,15 @@
+"""One cluster: its scheduler process, and what scheduler, workers and clients share.
+
+authority     the cluster's own certificate authority; its key stays with the broker
+security      a key made where it is used, and the mutual TLS of every process
+environment   what is installed on one side
+parity        which differences between two sides refuse, and which are only told
+signatures    whether the overridden parts of distributed are as we know them
+wide_link     Dask configuration for links between sites
+replicas      which copies of a result may go
+scheduler     distributed's Scheduler, with these changes
+report        what the scheduler tells the broker, once a second
+attach        a Client for a notebook
+
+Works without Jupyter, pydantic and asyncssh; importing it imports no Dask.
+"""

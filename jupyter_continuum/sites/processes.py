@@ -1,13 +1,15 @@
 """Jobs that are process trees of this machine; all that is known of them lies in their folder.
 
-``<folder>/jobs/<name>/`` holds ``job.json`` (asked for), ``process.json`` (started),
-``cancelled``, ``exit`` (the script's status), ``job.sh``, ``job.log`` and what the agents
-write. Whoever reads the folder knows the job, so a restarted broker finds its jobs again.
+``<folder>/jobs/<12 hex of the name>/`` holds ``job.json`` (asked for), ``process.json``
+(started), ``cancelled``, ``exit`` (the script's status), ``job.sh``, ``job.log`` and what the
+agents write. Whoever reads the folder knows the job, so a restarted broker finds its jobs
+again. Its name is short because the path of a Unix socket in it may have 107 bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import shlex
@@ -61,6 +63,7 @@ class JobFolder:
     """A job as its folder tells it."""
 
     path: Path
+    name: str
     submitted: datetime
     nodes: int
     cpus: int
@@ -70,10 +73,6 @@ class JobFolder:
     reason: str = ""
     started: datetime | None = None
     node_names: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.path.name
 
     @property
     def ends_at(self) -> datetime | None:
@@ -175,11 +174,11 @@ class ProcessLauncher(ABC):
     def _job_folder(self, name: str) -> Path:
         if not name.startswith("jc-") or not name.replace("-", "").isalnum() or not name.isascii():
             raise SubmitRefused(f"{self.site}: {name!r} cannot be a job's name. Choose another.")
-        folder = self.folder / "jobs" / name
+        folder = self.folder / "jobs" / hashlib.sha256(name.encode()).hexdigest()[:12]
         if len(os.fsencode(folder / "g99999.sock")) > MAX_SOCKET_PATH:
             raise SubmitRefused(
                 f"{self.site}: the path {folder} is too long for a Unix socket "
-                f"({MAX_SOCKET_PATH} bytes). Choose a shorter work directory or cluster name."
+                f"({MAX_SOCKET_PATH} bytes). Choose a shorter name for the site."
             )
         return folder
 
@@ -193,6 +192,7 @@ class ProcessLauncher(ABC):
             folder / "job.sh", job_script(request, folder=folder, site=self.site).encode()
         )
         asked = {
+            "name": request.name,
             "submitted": datetime.now(UTC).isoformat(),
             "nodes": request.nodes,
             "cpus": request.workers_per_node * request.cpus_per_worker,
@@ -222,12 +222,12 @@ class ProcessLauncher(ABC):
     # Reading -------------------------------------------------------------------------
 
     def _read_jobs(self, now: datetime) -> list[JobFolder]:
-        jobs = [_read_job(path.parent, now) for path in self.folder.glob("jobs/jc-*/job.json")]
+        jobs = [_read_job(path.parent, now) for path in self.folder.glob("jobs/*/job.json")]
         return sorted((job for job in jobs if job), key=lambda job: (job.submitted, job.name))
 
     def _read_agents(self, jobs: Iterable[JobFolder]) -> tuple[Agent, ...]:
         running = [job for job in jobs if job.state is JobState.RUNNING]
-        found = [_read_agent(path) for job in running for path in sorted(job.path.iterdir())]
+        found = [_read_agent(path, job) for job in running for path in sorted(job.path.iterdir())]
         return tuple(agent for agent in found if agent)
 
 
@@ -270,6 +270,7 @@ def _read_job(folder: Path, now: datetime) -> JobFolder | None:
     state, reason = _state(folder, process, started, now)
     return JobFolder(
         path=folder,
+        name=asked["name"],
         submitted=datetime.fromisoformat(asked["submitted"]),
         nodes=asked["nodes"],
         cpus=asked["cpus"],
@@ -324,11 +325,11 @@ def _as_job(job: JobFolder, turn: Turn | None) -> Job:
     )
 
 
-def _read_agent(path: Path) -> Agent | None:
+def _read_agent(path: Path, job: JobFolder) -> Agent | None:
     if not FILE.fullmatch(path.name):
         return None
     try:
-        return parse_agent(path.read_bytes(), job=path.parent.name, folder=os.fspath(path.parent))
+        return parse_agent(path.read_bytes(), job=job.name, folder=os.fspath(job.path))
     except (OSError, ValueError):  # being removed, or not an agent's: it is not listed
         return None
 

@@ -1,0 +1,12 @@
+"""The agent that runs at a site, one per node of a job: ``python -m jupyter_continuum.worker DIR``.
+
+ticket      the secret that lets an agent into its cluster, read once
+agent       from the ticket to the last worker, and out
+devices     what computes here: which GPUs, and who gets which
+supervise   one worker with its nanny, started again while its allocation lives
+node        distributed's Worker and Nanny without a listening TCP port
+pages       what a worker shows of itself
+deadlines   lease and walltime
+
+Needs distributed and cryptography, no Jupyter.
+"""

@@ -36,7 +36,7 @@ def launcher(folder: Path = Path("/nowhere"), **settings: float) -> EmulatedLaun
 def folder_of(name: str, *, at: float = 0, state: JobState = JobState.QUEUED, **about) -> JobFolder:
     about = {"nodes": 1, "cpus": 1, "walltime": timedelta(minutes=10)} | about
     return JobFolder(
-        path=Path("/jobs") / name, submitted=NOW + timedelta(seconds=at), state=state, **about
+        path=Path("/jobs"), name=name, submitted=NOW + timedelta(seconds=at), state=state, **about
     )
 
 

@@ -46,7 +46,7 @@ async def reached(site: LocalLauncher, name: str, *states: JobState) -> Job:
 
 
 def tree(site: LocalLauncher, name: str) -> list[psutil.Process]:
-    return process_tree._members(site.folder / "jobs" / name)
+    return process_tree._members(site._job_folder(name))
 
 
 async def test_job_runs_and_ends(site):
@@ -65,7 +65,7 @@ async def test_status_of_the_agent_is_the_reason(site):
 async def test_join_secret_is_private_and_nowhere_else(site):
     asked = request(site, "sleep 60", join=(b"S3CRET",))
     await site.submit(asked)
-    folder = site.folder / "jobs" / asked.name
+    folder = site._job_folder(asked.name)
     secret = folder / "join-0.json"
     assert secret.read_bytes() == b"S3CRET"
     assert secret.stat().st_mode & 0o777 == 0o600
@@ -113,7 +113,7 @@ async def test_cancel_spares_a_stranger_with_the_same_number(site):
     await site.submit(asked)
     await reached(site, asked.name, JobState.ENDED)
     stranger = await asyncio.create_subprocess_exec("sleep", "60")
-    record = site.folder / "jobs" / asked.name / "process.json"
+    record = site._job_folder(asked.name) / "process.json"
     told = json.loads(record.read_text()) | {"pid": stranger.pid, "created": 1.0}
     record.write_text(json.dumps(told))
     await site.cancel([asked.name])
@@ -160,7 +160,7 @@ async def test_job_inherits_no_secret_of_other_programs(site, monkeypatch):
 async def test_agents_are_read_as_from_strangers(site):
     asked = request(site, "sleep 600")
     await site.submit(asked)
-    folder = site.folder / "jobs" / asked.name
+    folder = site._job_folder(asked.name)
     good = {"protocol": 1, "rank": 0, "node": "here", "endpoints": [{"path": f"{folder}/g0.sock"}]}
     (folder / "agent-0.json").write_text(json.dumps(good))
     outside = good | {"rank": 1, "endpoints": [{"path": "/run/docker.sock"}]}

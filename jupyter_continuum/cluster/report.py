@@ -1,0 +1,167 @@
+"""What the scheduler tells the broker: workers and tasks, once a second when they change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.scheduler import Scheduler, WorkerState
+
+EVERY_SECONDS = 1.0
+AT_LEAST_EVERY_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
+RETRY_SECONDS = 2.0
+MAX_LINE = 16 * 1024 * 1024
+MEMORY_STEP = 4 * 2**20
+"""Memory is told in steps of so many bytes, so that a worker at rest is not news."""
+
+WAITING = ("waiting", "queued", "no-worker")
+
+logger = logging.getLogger(__name__)
+
+
+class Report(SchedulerPlugin):
+    """Reports to the broker's Unix socket; the scheduler never waits for it.
+
+    The broker may answer with ``{"retire": [worker names]}``.
+    """
+
+    name = "continuum-report"
+
+    def __init__(self, *, cluster: str, broker: Path) -> None:
+        self.cluster = cluster
+        self.broker = broker
+        self._scheduler: Scheduler | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._done: Counter[str] = Counter()
+        """Tasks done, by worker address."""
+        self._done_before = 0
+        """By workers that are gone."""
+        self._retiring: set[asyncio.Task[Any]] = set()
+        self._reachable = True
+
+    async def start(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._task = asyncio.create_task(self._keep_telling())
+
+    async def before_close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def transition(
+        self, key: Any, start: str, finish: str, *args: Any, stimulus_id: str, **kwargs: Any
+    ) -> None:
+        if start == "processing" and finish in ("memory", "erred"):
+            self._done[kwargs.get("worker") or ""] += 1
+
+    def remove_worker(
+        self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any
+    ) -> None:
+        self._done_before += self._done.pop(worker, 0)
+
+    def message(self) -> dict[str, Any]:
+        """The state of the cluster now, as the broker's ``report`` takes it."""
+        scheduler = self._scheduler
+        assert scheduler is not None
+        now = time.time()
+        workers = [self._worker(worker, now) for worker in scheduler.workers.values()]
+        running = sum(worker["processing"] for worker in workers)
+        waiting = sum(
+            prefix.states[state] for prefix in scheduler.task_prefixes.values() for state in WAITING
+        )
+        return {
+            "cluster": self.cluster,
+            "workers": workers,
+            "tasks": {
+                "running": running,
+                "done": self._done_before + sum(self._done.values()),
+                "waiting": waiting,
+            },
+        }
+
+    def _worker(self, worker: WorkerState, now: float) -> dict[str, Any]:
+        metrics = worker.metrics
+        return {
+            "name": str(worker.name),
+            "address": worker.address,
+            "site": worker.address.removeprefix("relay://").partition(".")[0],
+            "status": worker.status.name,
+            "nthreads": worker.nthreads,
+            "memory": int(metrics.get("memory", 0)) // MEMORY_STEP * MEMORY_STEP,
+            "memory_limit": worker.memory_limit or 0,
+            "processing": len(worker.processing),
+            "done": self._done[worker.address],
+            "last_seen_seconds": max(0, round(now - worker.last_seen)),
+            "host": str(worker.extra.get("node", worker.host)),
+            "pid": worker.pid,
+        }
+
+    async def _keep_telling(self) -> None:
+        while True:
+            try:
+                await self._tell_until_lost()
+            except (OSError, ValueError, TimeoutError) as error:
+                if self._reachable:
+                    logger.warning("The broker does not take reports (%s); trying again.", error)
+                self._reachable = False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _tell_until_lost(self) -> None:
+        reader, writer = await asyncio.open_unix_connection(self.broker, limit=MAX_LINE)
+        told: dict[str, Any] = {}
+        told_at = 0.0
+        number = 0
+        try:
+            while True:
+                message = self.message()
+                now = time.monotonic()
+                if _news(message) != _news(told) or now - told_at >= AT_LEAST_EVERY_SECONDS:
+                    told, told_at, number = message, now, number + 1
+                    request = {"id": number, "method": "report", "params": message}
+                    writer.write(json.dumps(request).encode() + b"\n")
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        await writer.drain()
+                        line = await reader.readline()
+                    if not line:
+                        raise ConnectionResetError("it hung up")
+                    self._heed(json.loads(line))
+                    self._reachable = True
+                await asyncio.sleep(EVERY_SECONDS)
+        finally:
+            writer.close()
+
+    def _heed(self, answer: dict[str, Any]) -> None:
+        result = answer.get("result")
+        names = result.get("retire") if isinstance(result, dict) else None
+        assert self._scheduler is not None
+        known = [name for name in names or () if name in self._scheduler.aliases]
+        if not known:
+            return
+        work = asyncio.create_task(
+            self._scheduler.retire_workers(names=known, close_workers=True, remove=True)
+        )
+        self._retiring.add(work)
+        work.add_done_callback(self._retired)
+
+    def _retired(self, work: asyncio.Task[Any]) -> None:
+        self._retiring.discard(work)
+        if not work.cancelled() and (error := work.exception()):
+            logger.warning("Workers could not be retired: %s", error)
+
+
+def _news(message: dict[str, Any]) -> dict[str, Any]:
+    """``message`` without what changes each second though nothing happens."""
+    workers = [
+        {key: value for key, value in worker.items() if key != "last_seen_seconds"}
+        for worker in message.get("workers", ())
+    ]
+    return message | {"workers": workers}

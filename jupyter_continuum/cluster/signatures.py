@@ -1,0 +1,92 @@
+"""Whether the private parts of distributed that this package overrides are as we know them."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jupyter_continuum.errors import ContinuumError
+
+TESTED_FROM = (2026, 7)
+TESTED_TO = (2026, 8)
+"""Releases of distributed (year, month) that the tests ran with."""
+
+
+class IncompatibleDask(ContinuumError):
+    """The installed distributed is not one that this package can extend."""
+
+
+def check_signatures() -> None:
+    """Raise IncompatibleDask when an overridden part of distributed has changed.
+
+    An untested release whose parts are all as we know them gives a warning.
+    """
+    import distributed
+
+    changed = list(_changed())
+    if changed:
+        raise IncompatibleDask(
+            f"distributed {distributed.__version__} cannot be used: {'; '.join(changed)}. "
+            f"Install a release from {_text(TESTED_FROM)} to {_text(TESTED_TO)}, or a newer "
+            "jupyter-continuum."
+        )
+    if not TESTED_FROM <= _release(distributed.__version__) <= TESTED_TO:
+        warnings.warn(
+            f"distributed {distributed.__version__} was not tested with this jupyter-continuum "
+            f"({_text(TESTED_FROM)} to {_text(TESTED_TO)} were).",
+            stacklevel=2,
+        )
+
+
+def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
+    """What we override or call, and the parameters that it must have, in order."""
+    from distributed import Nanny, Scheduler, Worker
+    from distributed.active_memory_manager import ReduceReplicas
+    from distributed.comm.core import BaseListener, Connector
+    from distributed.diagnostics.plugin import SchedulerPlugin
+    from distributed.http.utils import get_handlers
+    from distributed.node import ServerNode
+
+    return {
+        Scheduler.replicate: (
+            "self", "keys", "n", "workers", "branching_factor", "delete", "stimulus_id",
+        ),
+        Scheduler.retire_workers: (
+            "self", "workers", "names", "close_workers", "remove", "stimulus_id", "kwargs",
+        ),
+        ServerNode.start_http_server: (
+            "self", "routes", "dashboard_address", "default_port", "ssl_options",
+        ),
+        ServerNode._stop_services: ("self",),
+        Worker.close: ("self", "timeout", "executor_wait", "nanny", "reason"),
+        Nanny.close_gracefully: ("self", "reason"),
+        ReduceReplicas.run: ("self",),
+        SchedulerPlugin.transition: (
+            "self", "key", "start", "finish", "args", "stimulus_id", "kwargs",
+        ),
+        Connector.connect: ("self", "address", "deserialize"),
+        BaseListener.on_connection: ("self", "comm", "handshake_overrides"),
+        get_handlers: ("server", "modules", "prefix"),
+    }  # fmt: skip
+
+
+def _changed() -> Iterator[str]:
+    try:
+        known = expected()
+    except (ImportError, AttributeError) as error:
+        yield f"a part of it is gone ({error})"
+        return
+    for function, parameters in known.items():
+        found = tuple(inspect.signature(function).parameters)
+        if found != parameters:
+            yield f"{function.__qualname__} takes ({', '.join(found)})"
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+
+
+def _text(release: tuple[int, int]) -> str:
+    return ".".join(str(part) for part in release)

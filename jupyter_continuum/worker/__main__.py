@@ -1,0 +1,113 @@
+"""``python -m jupyter_continuum.worker JOBDIR``, on every node of a job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.paths import private_dir, write_private
+from jupyter_continuum.relay.gateway import Gateway
+from jupyter_continuum.relay.handshake import link_key
+from jupyter_continuum.worker.agent import Agent
+from jupyter_continuum.worker.log import say
+from jupyter_continuum.worker.ticket import Ticket, take_ticket
+from jupyter_continuum.worker.workforce import Place
+
+LONGEST_SOCKET_FOLDER = 80
+"""Bytes that leave room for ``<agent>-<number>.sock`` in the 107 of a Unix socket's path."""
+
+
+def main() -> int:
+    """Run one agent; the exit status, 0 also when its cluster has ended."""
+    began = time.time()
+    os.umask(0o077)
+    folder = Path(sys.argv[1]).absolute()
+    rank = int(os.environ.get("SLURM_PROCID") or os.environ.get("JC_RANK") or 0)
+    try:
+        asyncio.run(_run(folder, rank, began))
+    except (ContinuumError, OSError) as error:
+        say(f"rank {rank}: {error}")
+        return 1
+    return 0
+
+
+async def _run(folder: Path, rank: int, began: float) -> None:
+    ticket = take_ticket(folder, rank)
+    node = os.environ.get("JC_NODE") or os.environ.get("SLURMD_NODENAME") or platform.node()
+    sockets = _socket_folder(ticket)
+    local = sockets / f"{ticket.agent}.gate"
+    gateway = await Gateway.open(
+        site=ticket.site,
+        agent=ticket.agent,
+        key=link_key(ticket.token),
+        listen=folder / f"g{rank}.sock" if ticket.direct == "unix" else ("0.0.0.0", 0),
+        local_path=local,
+    )
+    scratch = Path(tempfile.mkdtemp(prefix=f"jc-{ticket.agent}-"))
+    agent = Agent(ticket, Place(folder, sockets, scratch, node), gateway)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, agent.terminated.set)
+    _announce(folder, rank, node, gateway.endpoints)
+    say(f"rank {rank} waits for {ticket.cluster} on {node}, process {os.getpid()}")
+    try:
+        await agent.run(began=began)
+    finally:
+        await gateway.close()
+        _clean_up(folder, rank, scratch, sockets, local)
+
+
+def _announce(folder: Path, rank: int, node: str, endpoints: list[dict[str, Any]]) -> None:
+    """Tell the launcher where the gateway listens; holds no secret."""
+    message = {"protocol": 1, "rank": rank, "node": node, "endpoints": _with_numbers(endpoints)}
+    write_private(folder / f"agent-{rank}.json", json.dumps(message).encode())
+
+
+def _with_numbers(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The endpoints by name, then by number: a login node may not know the name."""
+    ports = [each["port"] for each in endpoints if "port" in each]
+    if not ports:
+        return endpoints
+    import psutil
+
+    interfaces = psutil.net_if_stats()
+    numbers = [
+        address.address
+        for name, addresses in psutil.net_if_addrs().items()
+        for address in addresses
+        if address.family.name == "AF_INET"
+        and not address.address.startswith("127.")
+        and interfaces[name].isup
+    ]
+    numeric = [{"host": number, "port": port} for port in ports for number in numbers]
+    return [*endpoints, *numeric][:16]
+
+
+def _socket_folder(ticket: Ticket) -> Path:
+    """A node-local folder that all agents of this cluster and site on this node share."""
+    name = f"jc-{os.getuid()}-{ticket.cluster_id}-{ticket.site}"
+    folder = Path(tempfile.gettempdir()) / name
+    if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
+        folder = Path("/tmp") / name
+    return private_dir(folder)
+
+
+def _clean_up(folder: Path, rank: int, scratch: Path, sockets: Path, local: Path) -> None:
+    shutil.rmtree(scratch, ignore_errors=True)
+    for path in (folder / f"agent-{rank}.json", folder / f"g{rank}.sock", local):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another agent of this cluster still uses it
+        sockets.rmdir()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""What goes to the job's log: one line per event, no stack trace for what is expected."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+
+LOGGERS = ("distributed", "tornado", "asyncio")
+
+
+def say(event: str) -> None:
+    """One event of the agent, with the time in UTC."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(stamp, " ".join(event.split()), flush=True)
+
+
+class OneLine(logging.Formatter):
+    """An exception as its last words."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)sZ %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(super().format(record).split())
+
+    def formatException(  # logging's name
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> str:
+        return f"({ei[0].__name__}: {ei[1]})" if ei[0] else ""
+
+    def formatStack(self, stack_info: str) -> str:
+        return ""
+
+
+def quiet_libraries() -> None:
+    """Print warnings of distributed and its kin, in our form.
+
+    Their loggers stay as chatty as they are: ``Client.get_worker_logs`` reads from them.
+    """
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(OneLine())
+    handler.setLevel(logging.WARNING)
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("distributed.") and isinstance(logger, logging.Logger):
+            logger.handlers = [h for h in logger.handlers if not _prints(h)]
+            logger.propagate = True
+
+
+def _prints(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler)

@@ -1,0 +1,115 @@
+"""distributed's Worker and Nanny without a listening TCP port."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+from distributed import Nanny, Worker
+from distributed.core import Status
+from distributed.http.routing import RoutingApplication
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_unix_socket
+
+from jupyter_continuum.worker.log import quiet_libraries
+
+RETIRED = "retired"
+"""Why a worker closes that gave its results away first: it must not come back."""
+MAX_PAGE_BYTES = 16 * 1024 * 1024
+_PATH = re.compile(r"/[!-~]{0,2000}")
+
+
+class ContinuumWorker(Worker):
+    """A Worker whose pages are on a Unix socket, and are fetched by an RPC instead."""
+
+    def __init__(self, *args: Any, pages: str, node: str, device: str = "", **kwargs: Any) -> None:
+        # whatever Worker takes, and the path of the socket for the pages
+        if multiprocessing.parent_process() is not None:
+            quiet_libraries()
+            # A batch system signals every process of a job at once; the agent hands over first.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._pages = Path(pages)
+        about = {"node": node, "device": device}
+        kwargs["startup_information"] = {
+            name: lambda _, value=value: value for name, value in about.items()
+        }
+        super().__init__(*args, **kwargs)
+        self.handlers["http_get"] = self.http_get
+
+    def start_http_server(
+        self,
+        routes: Any,
+        dashboard_address: Any,
+        default_port: int = 0,
+        ssl_options: Any = None,
+    ) -> None:
+        self.http_application = RoutingApplication(routes)
+        self.http_server = HTTPServer(self.http_application)
+        self.http_server.add_socket(bind_unix_socket(str(self._pages), mode=0o600))
+
+    async def _stop_services(self) -> None:
+        if hasattr(self, "http_server"):
+            self.http_server.stop()
+            self._pages.unlink(missing_ok=True)
+        await super()._stop_services()
+
+    async def http_get(self, path: str) -> dict[str, Any]:
+        """One of this worker's pages: ``{"status", "type", "body"}``."""
+        if not _PATH.fullmatch(path):
+            return {"status": 400, "type": "text/plain", "body": b"Not a path."}
+        reader, writer = await asyncio.open_unix_connection(self._pages, limit=2**20)
+        try:
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: worker\r\n\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
+            body = await _read_all(reader)
+        finally:
+            writer.close()
+        fields = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)
+        kind = fields.get("content-type", "text/plain")
+        return {"status": int(head[0].split()[1]), "type": kind, "body": body}
+
+    async def close(
+        self,
+        timeout: float = 30,
+        executor_wait: bool = True,
+        nanny: bool = True,
+        reason: str = "worker-close",
+    ) -> str | None:
+        if self.status == Status.closing_gracefully:  # what retire_workers makes of us
+            reason = RETIRED
+        answer: str | None = await super().close(
+            timeout=timeout, executor_wait=executor_wait, nanny=nanny, reason=reason
+        )
+        return answer
+
+
+class ContinuumNanny(Nanny):
+    """A Nanny that remembers why its worker closed."""
+
+    closed_because = ""
+
+    def close_gracefully(self, reason: str = "nanny-close-gracefully") -> None:
+        self.closed_because = reason
+        super().close_gracefully(reason=reason)
+
+
+async def _read_all(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while data := await reader.read(2**16):
+        body += data
+        if len(body) > MAX_PAGE_BYTES:
+            raise ValueError(f"a page of more than {MAX_PAGE_BYTES} bytes")
+    return bytes(body)
+
+
+def worker_environment(variable: str, devices: tuple[str, ...]) -> dict[str, str]:
+    """What a worker's process must have in its environment to see its own devices alone."""
+    if not devices:
+        return {}
+    order = {"CUDA_DEVICE_ORDER": os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")}
+    return {variable: ",".join(devices)} | (order if variable.startswith("CUDA") else {})

@@ -1,0 +1,74 @@
+"""One worker with its nanny, started again while its allocation lives."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from jupyter_continuum.worker.log import say
+
+if TYPE_CHECKING:
+    from jupyter_continuum.worker.node import ContinuumNanny
+
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 30.0
+STEADY_SECONDS = 60.0
+"""A worker that lived so long has shown that starting works."""
+
+
+class Supervised:
+    """Keeps one worker alive. ``run`` ends when the worker was retired, or after ``close``."""
+
+    def __init__(self, name: str, make: Callable[[], ContinuumNanny]) -> None:
+        self.name = name
+        self._make = make
+        self._nanny: ContinuumNanny | None = None
+        self._closing = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start, wait, start again; backs off while starting fails."""
+        failures = 0
+        while not self._closing.is_set():
+            began = time.monotonic()
+            why = await self._live()
+            if why == "retired":
+                say(f"{self.name}: retired")
+                return
+            if self._closing.is_set():
+                return
+            failures = 0 if time.monotonic() - began > STEADY_SECONDS else failures + 1
+            pause = pause_seconds(failures, random.random())
+            say(f"{self.name}: ended ({why}); starting again in {pause:.1f} s")
+            try:
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
+            except TimeoutError:
+                continue
+
+    async def close(self, *, timeout_seconds: float) -> None:
+        """End the worker's process, and do not start it again."""
+        self._closing.set()
+        if self._nanny is not None:
+            await self._nanny.close(timeout=timeout_seconds, reason="agent-close")
+
+    async def _live(self) -> str:
+        """Start a nanny and wait until it is gone; why it went."""
+        nanny = self._nanny = self._make()
+        try:
+            await nanny
+            say(f"{self.name}: ready at {nanny.worker_address}, process {nanny.pid}")
+            await nanny.finished()
+        except Exception as error:  # whatever a worker's start may raise: told, then tried again
+            return f"{type(error).__name__}: {error}"
+        finally:
+            await nanny.close(timeout=2)
+        return nanny.closed_because or "its nanny closed"
+
+
+def pause_seconds(failures: int, chance: float) -> float:
+    """How long to wait after so many failures in a row; ``chance`` from 0 to 1 spreads them."""
+    full = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 10))
+    return full * (0.5 + chance / 2)
