@@ -53,7 +53,9 @@ def npm(*arguments: str) -> None:
             "Install with build isolation (plain `pip install .`), which brings its own."
         )
     try:
-        subprocess.run([command, *arguments], cwd=SOURCE, env=os.environ | {"PATH": path}, check=True)
+        subprocess.run(
+            [command, *arguments], cwd=SOURCE, env=os.environ | {"PATH": path}, check=True
+        )
     except subprocess.CalledProcessError as error:
         raise SystemExit(
             f"jupyter-continuum: `npm {' '.join(arguments)}` failed in {SOURCE} (status "

@@ -1,1 +1,1 @@
-"""The server extension: hands what the panel asks to the broker, and the broker's events to the panel."""
+"""The server extension: the panel's questions go to the broker, its events to the panel."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 
@@ -12,6 +12,9 @@ from jupyter_continuum import __version__
 from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.server.link import BrokerLink, Event
 from jupyter_continuum.server.routes import ROUTES
+
+if TYPE_CHECKING:
+    from jupyter_events import EventLogger
 
 SCHEMA = Path(__file__).with_name("events.yaml")
 SCHEMA_ID = "https://schema.jupyter.org/jupyter_continuum/change/v1"
@@ -28,8 +31,7 @@ class ContinuumExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         self.link = BrokerLink(self.emit)
         self._unfinished: set[asyncio.Task[Any]] = set()
-        assert self.serverapp is not None
-        self.serverapp.event_logger.register_event_schema(SCHEMA)
+        self.event_logger.register_event_schema(SCHEMA)
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(ROUTES)
@@ -42,14 +44,20 @@ class ContinuumExtension(ExtensionApp):
             await asyncio.wait(self._unfinished)
         await self.link.close()
 
+    @property
+    def event_logger(self) -> EventLogger:
+        """What carries events to every JupyterLab of this server."""
+        assert self.serverapp is not None
+        assert self.serverapp.event_logger is not None
+        return self.serverapp.event_logger
+
     def emit(self, event: Event) -> None:
         """Tell every JupyterLab of this server what changed."""
-        assert self.serverapp is not None
         if event.get("kind") == "prompt":
             prompt = event["prompt"]
             shown = {key: prompt[key] for key in ("id", "kind", "site", "text")}
             event = {"kind": "prompt", "prompt": shown}
-        self.serverapp.event_logger.emit(schema_id=SCHEMA_ID, data=event)
+        self.event_logger.emit(schema_id=SCHEMA_ID, data=event)
 
     async def settle(self, method: str, /, *, patience_seconds: float, **params: Any) -> Any:
         """The broker's answer, or None when it takes longer than ``patience_seconds``.

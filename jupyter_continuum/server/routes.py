@@ -6,7 +6,7 @@ those of whichever handler was asked first.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
@@ -22,6 +22,9 @@ from jupyter_continuum.errors import (
     SiteError,
     Unknown,
 )
+
+if TYPE_CHECKING:
+    from jupyter_continuum.server.app import ContinuumExtension
 
 RESOURCE = "jupyter_continuum"
 PATIENCE_SECONDS = 25.0
@@ -49,10 +52,14 @@ class BrokerHandler(ExtensionHandlerMixin, APIHandler):
 
     auth_resource = RESOURCE
 
+    @property
+    def continuum(self) -> ContinuumExtension:
+        return cast("ContinuumExtension", self.extensionapp)
+
     async def ask(self, method: str, /, **params: Any) -> None:
         """Answer with what the broker answers."""
         try:
-            answer = await self.extensionapp.link.call(method, **params)
+            answer = await self.continuum.link.call(method, **params)
         except ContinuumError as error:
             self._refuse(error)
             return
@@ -61,7 +68,7 @@ class BrokerHandler(ExtensionHandlerMixin, APIHandler):
     async def ask_slowly(self, method: str, /, **params: Any) -> None:
         """Answer 202 when the broker takes its time: the rest comes as events."""
         try:
-            answer = await self.extensionapp.settle(
+            answer = await self.continuum.settle(
                 method, patience_seconds=PATIENCE_SECONDS, **params
             )
         except ContinuumError as error:
@@ -75,10 +82,10 @@ class BrokerHandler(ExtensionHandlerMixin, APIHandler):
         """The request's JSON object, which may hold these names and no other."""
         body = self.get_json_body()
         if not isinstance(body, dict):
-            raise HTTPError(400, reason="The body has to be a JSON object")
+            raise HTTPError(400, "The body has to be a JSON object")
         unknown = sorted(set(body) - set(names))
         if unknown:
-            raise HTTPError(400, reason=f"Expected {', '.join(names)} and nothing else")
+            raise HTTPError(400, f"Expected {', '.join(names)} and nothing else")
         return body
 
     def _answer(self, answer: Any) -> None:
@@ -170,7 +177,7 @@ class ClusterLogs(BrokerHandler):
     async def get(self, name: str) -> None:
         lines = self.get_query_argument("lines", "200")
         if not lines.isdecimal() or len(lines) > 5:
-            raise HTTPError(400, reason="lines has to be a number below 100000")
+            raise HTTPError(400, "lines has to be a number below 100000")
         group = self.get_query_argument("group", "")
         await self.ask("logs", name=name, group=group, lines=int(lines))
 

@@ -1,0 +1,128 @@
+"""A real ``jupyter server`` process, and an HTTP client that says exactly what it is told to."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+TOKEN = "token-of-the-test"
+START_SECONDS = 60
+
+READ_ONLY = """
+from jupyter_server.auth import Authorizer
+
+class ReadOnly(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        return action == "read"
+
+c.ServerApp.authorizer_class = ReadOnly
+"""
+
+
+class JupyterServer:
+    """Runs until ``close``; its own HOME and Jupyter folders lie below ``home``."""
+
+    def __init__(self, home: Path, data: Path, *, config: str = "") -> None:
+        home.mkdir()
+        (home / "config").mkdir()
+        (home / "config" / "jupyter_server_config.py").write_text(config)
+        self.log = home / "server.log"
+        self.port = _free_port()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "jupyter_server",
+                    "--debug",
+                    "--allow-root",
+                    "--no-browser",
+                    "--ServerApp.ip=127.0.0.1",
+                    f"--ServerApp.port={self.port}",
+                    "--ServerApp.port_retries=0",
+                    f"--IdentityProvider.token={TOKEN}",
+                    f"--ServerApp.root_dir={home}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ
+                | {
+                    "HOME": str(home),
+                    "JUPYTER_CONFIG_DIR": str(home / "config"),
+                    "JUPYTER_DATA_DIR": str(data),
+                    "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+                    "XDG_RUNTIME_DIR": "",
+                },
+            )
+        self._wait_until_it_answers()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = TOKEN,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, Any]:
+        """Status and JSON body of one request; ``path`` is sent as it is written."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"token {token}"
+        text = None if body is None else json.dumps(body)
+        try:
+            connection.request(method, path, body=text, headers=sent)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        try:
+            return response.status, json.loads(content)
+        except ValueError:
+            return response.status, None
+
+    def login_cookies(self) -> str:
+        """Cookies of a browser that came in with the token."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", f"/login?token={TOKEN}")
+        response = connection.getresponse()
+        cookies = response.headers.get_all("Set-Cookie") or []
+        connection.close()
+        return "; ".join(re.split(";", cookie)[0] for cookie in cookies)
+
+    def close(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                if self.ask("GET", "/api/status")[0] == 200:
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"jupyter server did not start:\n{self.log.read_text()[-4000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
