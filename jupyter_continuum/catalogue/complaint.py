@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,9 @@ def complain(
     """The first thing wrong, in the strongest file that holds it."""
     first = error.errors(include_url=False)[0]
     keys: list[Key] = list(first["loc"])
-    where = max(reversed(layers), key=lambda layer: layer.depth_of(keys))
+    # Records are laid over each other field by field: the strongest that has the field counts.
+    field = list(itertools.takewhile(lambda key: isinstance(key, str), keys))
+    where = max(reversed(layers), key=lambda layer: layer.depth_of(field))
     return where.flaw(keys, _sentence(first, keys, model))
 
 
@@ -39,7 +42,8 @@ def _sentence(first: Any, keys: Sequence[Key], model: type[BaseModel]) -> str:  
         return f"{field!r} is missing. Add it."
     value = repr(first["input"])
     value = value if len(value) <= _SHOWN else value[:_SHOWN] + "..."
-    return f"{value} does not fit: {first['msg']}.{_unit(keys)}"
+    problem = first["msg"].replace("tuple", "list").replace("dictionary", "mapping")
+    return f"{value} does not fit: {problem}.{_unit(keys)}"
 
 
 def _meant(field: str, keys: Sequence[Key], model: type[BaseModel]) -> str:

@@ -24,6 +24,7 @@ _BOOL = "tag:yaml.org,2002:bool"
 _INT = "tag:yaml.org,2002:int"
 _FLOAT = "tag:yaml.org,2002:float"
 _TEXT = "tag:yaml.org,2002:str"
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 Key = str | int
 
@@ -32,6 +33,17 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """Composes nodes with the scalar types of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
+    _depth = 0
+
+    # Both composers call these around every node. The one in C recurses on the C stack, and
+    # 50,000 opening brackets would end the process without an exception.
+    def descend_resolver(self, parent: yaml.Node | None, index: object) -> None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _refused(parent, "this is nested deeper than any record is")
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
 
 for _tag, _pattern, _first in (
@@ -77,7 +89,7 @@ def read(path: Path) -> Document:
         what = f"{path}, line {line}: this is not UTF-8. Save it as UTF-8."
         raise CatalogueError(what) from error
     try:
-        data = _build(_compose(text), set(), 0)
+        data = _build(_compose(text), set())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -97,18 +109,18 @@ def _compose(text: str) -> yaml.Node | None:
         loader.dispose()
 
 
-def _build(node: yaml.Node | None, seen: set[int], depth: int) -> Any:  # Any: what YAML holds
+def _build(node: yaml.Node | None, seen: set[int]) -> Any:  # Any: what YAML holds
     if node is None:
         return None
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     if id(node) in seen:
         raise _refused(node, "anchors and aliases are not allowed in a record; write it out")
-    if depth == _MAX_DEPTH:
-        raise _refused(node, "this is nested deeper than any record is")
     seen.add(id(node))
+    if node.tag not in _COLLECTIONS:
+        raise _refused(node, f"the tag {node.tag!r} is not allowed in a record")
     if isinstance(node, yaml.SequenceNode):
-        return [_build(item, seen, depth + 1) for item in node.value]
+        return [_build(item, seen) for item in node.value]
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = key_node.value
@@ -116,7 +128,7 @@ def _build(node: yaml.Node | None, seen: set[int], depth: int) -> Any:  # Any: w
             raise _refused(key_node, "a field's name is plain text")
         if key in result:
             raise _refused(key_node, f"{key!r} is written twice; remove one of them")
-        result[key] = _build(value_node, seen, depth + 1)
+        result[key] = _build(value_node, seen)
     return result
 
 
@@ -135,8 +147,8 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
     raise _refused(node, f"the tag {tag!r} is not allowed in a record")
 
 
-def _refused(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+def _refused(node: yaml.Node | None, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node and node.start_mark)
 
 
 def _sentence(problem: str | None) -> str:
@@ -144,10 +156,15 @@ def _sentence(problem: str | None) -> str:
 
 
 def _walk(node: yaml.Node | None, keys: Sequence[Key]) -> tuple[int, list[Key]]:
-    """Line (from 1) of the deepest value that ``keys`` lead to, and the keys that led there."""
+    """Line (from 1) of the deepest value that ``keys`` lead to, and the keys that led there.
+
+    A number counts claims; where a field holds one claim alone, it leads nowhere new.
+    """
     found: list[Key] = []
     line = 1
     for key in keys:
+        if isinstance(key, int) and isinstance(node, yaml.MappingNode):
+            continue
         step = _step(node, key)
         if step is None:
             break
@@ -161,6 +178,7 @@ def _step(node: yaml.Node | None, key: Key) -> tuple[yaml.Node, yaml.Node] | Non
     """Where ``key`` is written, and what it holds."""
     if isinstance(node, yaml.MappingNode):
         return next((pair for pair in node.value if pair[0].value == key), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        return node.value[key], node.value[key]
-    return None
+    if not isinstance(node, yaml.SequenceNode) or not isinstance(key, int):
+        return None
+    items = [item for item in node.value if isinstance(item, yaml.MappingNode)]
+    return (items[key], items[key]) if key < len(items) == len(node.value) else None
