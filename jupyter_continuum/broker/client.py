@@ -82,6 +82,8 @@ class BlockingClient:
             self._connection.sendall(encode({"id": number, "method": method, "params": params}))
         except OSError as error:
             raise BrokerError(GONE) from error
+        while on_event is not None and self._early:
+            on_event(self._early.pop(0))
         while True:
             message = self._read()
             if message.get("id") == number:
