@@ -5,6 +5,7 @@ security      a key made where it is used, and the mutual TLS of every process
 environment   what is installed on one side
 parity        which differences between two sides refuse, and which are only told
 signatures    whether the overridden parts of distributed are as we know them
+log           one line per event
 wide_link     Dask configuration for links between sites
 replicas      which copies of a result may go
 scheduler     distributed's Scheduler, with these changes

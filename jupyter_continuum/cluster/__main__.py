@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jupyter_continuum.cluster.log import quiet_libraries
 from jupyter_continuum.cluster.security import Identity, make_identity, security
 from jupyter_continuum.cluster.wide_link import adopt, wide_link
 from jupyter_continuum.errors import ContinuumError
@@ -59,6 +60,8 @@ async def run(
     from jupyter_continuum.cluster.scheduler import ContinuumScheduler
 
     adopt(wide_link() | {"continuum": {"relay": relay_config(folder)}})
+    adopt({"temporary-directory": str(folder)})
+    quiet_libraries()
     scheduler = ContinuumScheduler(
         host=HOST,
         port=NUMBER,

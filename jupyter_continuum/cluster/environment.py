@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Versions of what must agree; a package that is not installed is None. Imports none of them."""
+    """Versions of what must agree, None for what is missing. Imports none of the packages."""
     libc, libc_version = platform.libc_ver()
     return {
         "protocol": PROTOCOL,

@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jupyter_continuum.cluster.log import say
 from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.paths import private_dir, write_private
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.worker.agent import Agent
-from jupyter_continuum.worker.log import say
 from jupyter_continuum.worker.ticket import Ticket, take_ticket
 from jupyter_continuum.worker.workforce import Place
 

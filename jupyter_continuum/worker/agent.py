@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_continuum.cluster.environment import environment
+from jupyter_continuum.cluster.log import quiet_libraries, say
 from jupyter_continuum.cluster.security import make_identity
 from jupyter_continuum.cluster.wide_link import adopt
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.worker import deadlines, devices
-from jupyter_continuum.worker.log import quiet_libraries, say
 from jupyter_continuum.worker.ticket import Ticket
 from jupyter_continuum.worker.workforce import Place, Share, Workforce
 

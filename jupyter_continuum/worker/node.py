@@ -16,7 +16,7 @@ from distributed.http.routing import RoutingApplication
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_unix_socket
 
-from jupyter_continuum.worker.log import quiet_libraries
+from jupyter_continuum.cluster.log import quiet_libraries
 
 RETIRED = "retired"
 """Why a worker closes that gave its results away first: it must not come back."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from dask.utils import format_bytes
 from distributed.http.utils import RequestHandler
-from distributed.utils import format_bytes
 
 
 class Overview(RequestHandler):

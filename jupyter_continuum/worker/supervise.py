@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from jupyter_continuum.worker.log import say
+from jupyter_continuum.cluster.log import last_words, say
 
 if TYPE_CHECKING:
     from jupyter_continuum.worker.node import ContinuumNanny
@@ -62,7 +62,7 @@ class Supervised:
             say(f"{self.name}: ready at {nanny.worker_address}, process {nanny.pid}")
             await nanny.finished()
         except Exception as error:  # whatever a worker's start may raise: told, then tried again
-            return f"{type(error).__name__}: {error}"
+            return last_words(error)
         finally:
             await nanny.close(timeout=2)
         return nanny.closed_because or "its nanny closed"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_continuum.cluster.log import say
 from jupyter_continuum.cluster.security import Identity, security
-from jupyter_continuum.worker.log import say
 from jupyter_continuum.worker.supervise import Supervised
 from jupyter_continuum.worker.ticket import Ticket
 

@@ -7,13 +7,25 @@ import sys
 import time
 from types import TracebackType
 
+ExceptionInfo = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
 LOGGERS = ("distributed", "tornado", "asyncio")
+TOLD_ELSEWHERE = ("distributed.nanny",)
+"""What these say, the agent says in one line."""
 
 
 def say(event: str) -> None:
     """One event of the agent, with the time in UTC."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     print(stamp, " ".join(event.split()), flush=True)
+
+
+def last_words(error: BaseException) -> str:
+    """What lies at the bottom of ``error``, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 class OneLine(logging.Formatter):
@@ -26,12 +38,8 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return " ".join(super().format(record).split())
 
-    def formatException(  # logging's name
-        self,
-        ei: tuple[type[BaseException], BaseException, TracebackType | None]
-        | tuple[None, None, None],
-    ) -> str:
-        return f"({ei[0].__name__}: {ei[1]})" if ei[0] else ""
+    def formatException(self, ei: ExceptionInfo) -> str:
+        return f"({last_words(ei[1])})" if ei[1] else ""
 
     def formatStack(self, stack_info: str) -> str:
         return ""
@@ -45,6 +53,7 @@ def quiet_libraries() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(OneLine())
     handler.setLevel(logging.WARNING)
+    handler.addFilter(lambda record: record.name not in TOLD_ELSEWHERE)
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
