@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,16 @@ c.ServerApp.authorizer_class = ReadOnly
 class JupyterServer:
     """Runs until ``close``; its own HOME and Jupyter folders lie below ``home``."""
 
-    def __init__(self, home: Path, data: Path, *, config: str = "") -> None:
-        home.mkdir()
-        (home / "config").mkdir()
+    def __init__(
+        self,
+        home: Path,
+        data: Path,
+        *,
+        module: str = "jupyter_server",
+        arguments: Sequence[str] = (),
+        config: str = "",
+    ) -> None:
+        (home / "config").mkdir(parents=True)
         (home / "config" / "jupyter_server_config.py").write_text(config)
         self.log = home / "server.log"
         self.port = _free_port()
@@ -41,7 +49,7 @@ class JupyterServer:
                 [
                     sys.executable,
                     "-m",
-                    "jupyter_server",
+                    module,
                     "--debug",
                     "--allow-root",
                     "--no-browser",
@@ -50,6 +58,7 @@ class JupyterServer:
                     "--ServerApp.port_retries=0",
                     f"--IdentityProvider.token={TOKEN}",
                     f"--ServerApp.root_dir={home}",
+                    *arguments,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

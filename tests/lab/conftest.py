@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from jupyter_continuum.broker.start import socket_path
+from tests.lab import sample
+from tests.server.broker_double import BrokerDouble
+from tests.server.jupyter_process import TOKEN, JupyterServer
+
+CHROMIUM = Path("/usr/bin/chromium")
+SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
+PATIENCE_MS = 60_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop of its own from then on."""
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    if not CHROMIUM.exists():
+        pytest.skip("chromium is not installed (Debian package chromium)")
+    return {
+        "executable_path": str(CHROMIUM),
+        "args": [
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-gpu",
+            "--no-first-run",
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def browser_context_args() -> dict[str, Any]:
+    return {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+
+
+@pytest.fixture(scope="session")
+def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lab-data")
+
+
+@pytest.fixture(scope="session")
+def running_double(lab_data: Path) -> Iterator[BrokerDouble]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_DATA_DIR", str(lab_data))
+        patch.setenv("XDG_RUNTIME_DIR", "")
+        path = socket_path()
+    double = BrokerDouble(path)
+    yield double
+    double.close()
+    path.unlink()
+    path.parent.rmdir()
+
+
+@pytest.fixture(scope="session")
+def lab_server(
+    running_double: BrokerDouble, lab_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterServer]:
+    """A real JupyterLab whose broker shows what the test says."""
+    home = tmp_path_factory.mktemp("lab") / "home"
+    running = start_lab(home, lab_data)
+    yield running
+    running.close()
+
+
+def start_lab(home: Path, data: Path) -> JupyterServer:
+    """JupyterLab on loopback with everything it writes below ``home`` and ``data``."""
+    settings = home / "app-settings"
+    settings.mkdir(parents=True)
+    # The question about news would lie over the page.
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    (settings / "overrides.json").write_text(json.dumps(quiet))
+    return JupyterServer(
+        home,
+        data,
+        module="jupyterlab",
+        arguments=(
+            "--LabApp.expose_app_in_browser=True",
+            f"--LabApp.app_settings_dir={settings}",
+            f"--LabApp.user_settings_dir={home / 'user-settings'}",
+            f"--LabApp.workspaces_dir={home / 'workspaces'}",
+        ),
+    )
+
+
+@pytest.fixture
+def broker(running_double: BrokerDouble) -> BrokerDouble:
+    running_double.reset()
+    running_double.answers |= {
+        "sites": sample.SITES,
+        "clusters": [sample.CLUSTER],
+        "cluster": sample.CLUSTER,
+        "launch": sample.CLUSTER,
+        "stop": sample.CLUSTER | {"state": "stopped"},
+        "scale": sample.CLUSTER,
+        "dry_run": sample.DRY_RUN,
+        "prompts": [],
+    }
+    return running_double
+
+
+class Lab:
+    """A page with JupyterLab in it."""
+
+    def __init__(self, page: Page, server: JupyterServer) -> None:
+        self.page = page
+        self.server = server
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+
+    def open(self) -> None:
+        self.page.goto(f"http://127.0.0.1:{self.server.port}/lab?reset&token={TOKEN}")
+        self.page.wait_for_selector("#jupyter-continuum-panel", state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def execute(self, command: str, arguments: dict[str, Any] | None = None) -> None:
+        """Run a command of JupyterLab; what it returns is dropped, it may not be JSON."""
+        self.page.evaluate(
+            "async ([id, args]) => { await window.jupyterapp.commands.execute(id, args); }",
+            [command, arguments or {}],
+        )
+
+    def open_panel(self) -> Locator:
+        self.execute("jupyter-continuum:open-panel")
+        panel = self.page.get_by_role("region", name="Continuum", exact=True)
+        expect(panel).to_be_visible()
+        return panel
+
+    def screenshot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+@pytest.fixture
+def lab(page: Page, lab_server: JupyterServer, broker: BrokerDouble) -> Iterator[Lab]:
+    """JupyterLab over the broker's stand-in; no error may show in the browser's console."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    opened = Lab(page, lab_server)
+    opened.open()
+    yield opened
+    assert not errors

@@ -1,0 +1,290 @@
+"""Records that show every state a site, a group and a worker can be in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+GIB = 2**30
+
+UNKNOWN = (
+    "country",
+    "gpu_vendor",
+    "gpu_model",
+    "gpus_per_node",
+    "gpu_memory_gb",
+    "cpus_per_node",
+    "memory_gb_per_node",
+    "cpu_architecture",
+    "max_walltime_minutes",
+    "max_nodes",
+    "nodes_total",
+    "nodes_free",
+    "cpus_free",
+    "gpus_total",
+    "gpus_free",
+    "jobs_pending",
+    "price_eur_per_hour",
+    "observed",
+)
+
+
+def offer(site: str, name: str, **known: Any) -> dict[str, Any]:
+    unknown: dict[str, Any] = dict.fromkeys(UNKNOWN)
+    base = {"id": f"{site}/{name}", "site": site, "name": name, "launchable": False, "reason": ""}
+    return unknown | base | known
+
+
+def site(identifier: str, name: str, state: str, **known: Any) -> dict[str, Any]:
+    base = {
+        "id": identifier,
+        "name": name,
+        "kind": "hpc",
+        "operator": None,
+        "country": None,
+        "latitude": None,
+        "longitude": None,
+        "state": state,
+        "reason": "",
+        "since": None,
+        "account": "",
+        "docs": None,
+        "offers": [],
+    }
+    return base | known
+
+
+def emulated(letter: str, country: str, delay: int) -> dict[str, Any]:
+    identifier = f"emulated-{letter}"
+    return site(
+        identifier,
+        f"Emulated site {letter.upper()}",
+        "ready",
+        kind="emulated",
+        country=country,
+        reason=f"On this machine, {delay} ms away.",
+        offers=[
+            offer(
+                identifier,
+                "cpu",
+                cpus_per_node=4,
+                nodes_total=2,
+                nodes_free=2,
+                max_walltime_minutes=60,
+                launchable=True,
+                observed="2026-11-22T14:02:00Z",
+            )
+        ],
+    )
+
+
+CONNECT = "Connect the site first."
+
+SITES = [
+    emulated("a", "IT", 10),
+    emulated("b", "FI", 25),
+    site(
+        "local",
+        "This machine",
+        "ready",
+        kind="local",
+        offers=[
+            offer(
+                "local",
+                "cpu",
+                cpus_per_node=2,
+                memory_gb_per_node=24,
+                nodes_total=1,
+                nodes_free=1,
+                launchable=True,
+                observed="2026-11-22T14:02:00Z",
+            )
+        ],
+    ),
+    site(
+        "leonardo",
+        "Leonardo",
+        "ready",
+        country="IT",
+        operator="CINECA",
+        account="EUHPC_D01_001",
+        docs="https://docs.hpc.cineca.it",
+        offers=[
+            offer(
+                "leonardo",
+                "boost_usr_prod",
+                gpu_vendor="nvidia",
+                gpu_model="A100",
+                gpus_per_node=4,
+                gpu_memory_gb=64,
+                cpus_per_node=32,
+                memory_gb_per_node=512,
+                max_walltime_minutes=1440,
+                gpus_total=13824,
+                gpus_free=212,
+                launchable=True,
+                observed="2026-11-22T14:02:00Z",
+            ),
+            offer(
+                "leonardo",
+                "dcgp_usr_prod",
+                cpus_per_node=112,
+                memory_gb_per_node=512,
+                max_walltime_minutes=1440,
+                nodes_total=1536,
+                nodes_free=41,
+                launchable=True,
+                observed="2026-11-22T14:02:00Z",
+            ),
+        ],
+    ),
+    site(
+        "karolina",
+        "Karolina",
+        "unreachable",
+        country="CZ",
+        operator="IT4Innovations",
+        reason="No answer since 14:02; trying again every minute.",
+    ),
+    site(
+        "marenostrum5",
+        "MareNostrum 5",
+        "sign-in",
+        country="ES",
+        operator="BSC",
+        reason="Your certificate has expired; it needs a new one.",
+    ),
+    site(
+        "lumi",
+        "LUMI",
+        "catalogued",
+        country="FI",
+        operator="CSC",
+        docs="https://docs.lumi-supercomputer.eu",
+        offers=[
+            offer(
+                "lumi",
+                "standard-g",
+                gpu_vendor="amd",
+                gpu_model="MI250X",
+                gpus_per_node=8,
+                gpu_memory_gb=64,
+                max_walltime_minutes=2880,
+                gpus_total=23824,
+                reason=CONNECT,
+            ),
+            offer(
+                "lumi",
+                "standard",
+                cpus_per_node=128,
+                memory_gb_per_node=256,
+                max_walltime_minutes=2880,
+                reason=CONNECT,
+            ),
+        ],
+    ),
+    site("alice-recoque", "Alice Recoque", "planned", country="FR", reason="Opens in 2027."),
+    site("jupiter", "JUPITER", "catalogued", country="DE", operator="Jülich Supercomputing Centre"),
+    site("vega", "Vega", "catalogued", country="SI", operator="IZUM"),
+]
+
+RETIRED = site("piz-daint", "Piz Daint", "retired", country="CH", reason="Switched off in 2023.")
+
+
+def worker(name: str, state: str, **known: Any) -> dict[str, Any]:
+    base = {
+        "name": name,
+        "state": state,
+        "reason": "",
+        "job": f"jc-demo-{name}",
+        "job_id": "4711",
+        "node": "",
+        "device": "",
+        "address": "",
+        "threads": None,
+        "memory_bytes": None,
+        "memory_limit_bytes": None,
+        "tasks_running": None,
+        "tasks_done": None,
+    }
+    return base | known
+
+
+def ready(name: str, node: str) -> dict[str, Any]:
+    return worker(
+        name,
+        "ready",
+        node=node,
+        threads=1,
+        memory_bytes=GIB // 2,
+        memory_limit_bytes=4 * GIB,
+        tasks_running=1,
+        tasks_done=120,
+    )
+
+
+CLUSTER: dict[str, Any] = {
+    "name": "sea-surface",
+    "state": "running",
+    "reason": "",
+    "started": "2026-11-22T13:40:00Z",
+    "groups": [
+        {
+            "name": "emulated-a",
+            "site": "emulated-a",
+            "offer": "emulated-a/cpu",
+            "jobs_wanted": 2,
+            "workers_wanted": 2,
+            "workers_ready": 2,
+            "state": "ready",
+            "reason": "",
+            "workers": [ready("emulated-a-1-0-0", "a-n1"), ready("emulated-a-2-0-0", "a-n2")],
+        },
+        {
+            "name": "leonardo",
+            "site": "leonardo",
+            "offer": "leonardo/boost_usr_prod",
+            "jobs_wanted": 1,
+            "workers_wanted": 4,
+            "workers_ready": 0,
+            "state": "waiting",
+            "reason": "PENDING: Priority, est. 14:20",
+            "workers": [
+                worker(f"leonardo-1-0-{n}", "queued", reason="PENDING: Priority, est. 14:20")
+                for n in range(4)
+            ],
+        },
+    ],
+    "links": [
+        {"source": "home", "target": "emulated-a", "bytes": 48_120_000},
+        {"source": "emulated-a", "target": "home", "bytes": 3_400_000},
+    ],
+    "tasks_running": 2,
+    "tasks_done": 240,
+    "tasks_waiting": 38,
+    "dashboard_port": 8787,
+    "attach": "",
+}
+
+PROMPT = {
+    "id": "p-1",
+    "kind": "code",
+    "site": "karolina",
+    "text": "karolina asks for the one-time code of jdoe.",
+    "secret": True,
+    "expires": "2026-11-22T14:10:00Z",
+}
+
+DRY_RUN = {
+    "cluster": "sea-surface",
+    "groups": [
+        {
+            "group": "emulated-a",
+            "offer": "emulated-a/cpu",
+            "jobs": 2,
+            "workers": 2,
+            "script": "#!/bin/sh\n#SBATCH --job-name=jc-sea-surface-emulated-a\n"
+            "exec python3 -m jupyter_continuum.worker JOBDIR\n",
+        }
+    ],
+    "warnings": ["emulated-b: the walltime is longer than the lease."],
+}

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.lab import sample
+from tests.lab.conftest import Lab
+from tests.server.broker_double import BrokerDouble
+
+pytestmark = pytest.mark.lab
+
+
+def site(panel: Locator, identifier: str) -> Locator:
+    """The line of a site, which folds out its offers."""
+    return panel.locator(f"[data-site='{identifier}'] > button")
+
+
+def test_site_records_are_there_within_a_second_of_opening(lab: Lab) -> None:
+    started = time.monotonic()
+    panel = lab.open_panel()
+    expect(site(panel, "leonardo")).to_be_visible()
+    assert time.monotonic() - started < 1
+
+
+def test_every_site_shows_its_state_in_words(lab: Lab) -> None:
+    panel = lab.open_panel()
+    expect(site(panel, "karolina")).to_contain_text(
+        "Unreachable · No answer since 14:02; trying again every minute."
+    )
+    expect(site(panel, "marenostrum5")).to_contain_text("Sign-in needed")
+    expect(site(panel, "lumi")).to_contain_text("Not connected")
+    expect(site(panel, "alice-recoque")).to_contain_text("Not open yet")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_the_panel_can_be_looked_at(lab: Lab, theme: str) -> None:
+    lab.execute("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
+    panel = lab.open_panel()
+    lab.page.wait_for_function(
+        "theme => document.body.dataset.jpThemeName === theme", arg=f"JupyterLab {theme}"
+    )
+    panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
+    panel.get_by_role("button", name="Add leonardo/boost_usr_prod to the launch").click()
+    lab.screenshot(f"panel-{theme.lower()}")
+    panel.get_by_role("button", name="Dry run").click()
+    expect(lab.page.get_by_role("dialog")).to_contain_text("#SBATCH --job-name")
+    lab.screenshot(f"dry-run-{theme.lower()}")
+
+
+def test_search_finds_by_gpu_and_country(lab: Lab) -> None:
+    panel = lab.open_panel()
+    search = panel.get_by_role("searchbox", name="Search sites and offers")
+    search.fill("mi250x")
+    expect(panel.locator("[data-site]")).to_have_count(1)
+    expect(site(panel, "lumi")).to_be_visible()
+    search.fill("it a100")
+    expect(panel.locator("[data-site]")).to_have_count(1)
+    search.fill("nothing like this")
+    expect(panel).to_contain_text("No site matches.")
+
+
+def test_retired_sites_are_behind_a_filter(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    expect(site(panel, "lumi")).to_be_visible()
+    broker.emit({"kind": "site", "site": sample.RETIRED})
+    broker.emit({"kind": "site", "site": sample.SITES[0] | {"reason": "Seen after it."}})
+    expect(panel).to_contain_text("Seen after it.")
+    expect(panel).not_to_contain_text("Piz Daint")
+    broker.answers["sites"] = [*sample.SITES, sample.RETIRED]
+    panel.get_by_role("button", name="Retired").click()
+    expect(site(panel, "piz-daint")).to_contain_text("Retired")
+    assert ("sites", {"retired": True}) in broker.calls
+
+
+def test_states_stream_in(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    expect(site(panel, "karolina")).to_contain_text("Unreachable")
+    broker.emit({"kind": "site", "site": sample.site("karolina", "Karolina", "ready")})
+    expect(site(panel, "karolina")).to_contain_text("Ready")
+    broker.emit({"kind": "cluster-gone", "name": "sea-surface"})
+    expect(panel).to_contain_text("No cluster runs.")
+
+
+def test_launching_sends_the_plan(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
+    panel.get_by_role("button", name="Add emulated-b/cpu to the launch").click()
+    panel.get_by_role("button", name="Jobs at emulated-b/cpu +1").click()
+    name = panel.get_by_role("textbox", name="Cluster name")
+    name.fill("Not A Name")
+    expect(panel.get_by_role("button", name="Launch", exact=True).last).to_be_disabled()
+    name.fill("mine")
+    panel.get_by_role("button", name="Launch", exact=True).last.click()
+    expect(panel).to_contain_text("Add offers with + above")
+    plan = next(params["plan"] for method, params in broker.calls if method == "launch")
+    assert plan == {
+        "name": "mine",
+        "groups": [
+            {"offer": "emulated-a/cpu", "jobs": 1, "nodes": 1},
+            {"offer": "emulated-b/cpu", "jobs": 2, "nodes": 1},
+        ],
+    }
+
+
+def test_a_refused_launch_says_why_and_keeps_what_was_chosen(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.errors["launch"] = ("PlanRefused", "emulated-a has 2 nodes, not 9. Ask for fewer.")
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
+    panel.get_by_role("button", name="Launch", exact=True).last.click()
+    expect(lab.page.locator(".Toastify")).to_contain_text("emulated-a has 2 nodes, not 9.")
+    expect(panel.get_by_role("list", name="Chosen offers")).to_contain_text("emulated-a")
+
+
+def test_an_offer_that_cannot_be_launched_says_why(lab: Lab) -> None:
+    panel = lab.open_panel()
+    site(panel, "lumi").click()
+    add = panel.get_by_role("button", name="Add lumi/standard-g to the launch")
+    expect(add).to_have_attribute("aria-disabled", "true")
+    assert "Connect the site first." in (add.get_attribute("title") or "")
+    add.click(force=True)  # as a person may, though it looks disabled
+    expect(panel).to_contain_text("Add offers with + above")
+
+
+def test_a_cluster_shows_workers_reasons_and_bytes(lab: Lab) -> None:
+    panel = lab.open_panel()
+    cluster = panel.locator("[data-cluster='sea-surface']")
+    expect(cluster).to_contain_text("PENDING: Priority, est. 14:20")
+    expect(cluster).to_contain_text("48.1 MB")
+    cluster.get_by_role("button", name="4 queued").click()
+    expect(cluster).to_contain_text("leonardo-1-0-3")
+    lab.screenshot("cluster")
+
+
+def test_scaling_and_stopping_ask_the_broker(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Jobs of group emulated-a +1").click()
+    panel.get_by_role("button", name="Stop sea-surface").click()
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Stop sea-surface?")
+    dialog.get_by_role("button", name="Stop").click()
+    expect(panel.locator("[data-cluster='sea-surface']")).to_contain_text("Stopped")
+    assert ("scale", {"name": "sea-surface", "group": "emulated-a", "jobs": 3}) in broker.calls
+    assert ("stop", {"name": "sea-surface"}) in broker.calls
+
+
+def test_the_attaching_cell_goes_into_the_notebook(lab: Lab) -> None:
+    lab.execute("notebook:create-new", {"kernelName": "python3"})
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Insert attaching cell").click()
+    cell = lab.page.locator(".jp-Notebook .jp-CodeCell").first
+    expect(cell).to_contain_text('client = jc.attach("sea-surface").get_client()')
+
+
+def test_without_a_notebook_the_attaching_cell_asks_for_one(lab: Lab) -> None:
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Insert attaching cell").click()
+    expect(lab.page.locator(".Toastify")).to_contain_text("Open a notebook first")
+
+
+def test_a_prompt_is_asked_hidden_and_answered_once(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    expect(site(panel, "leonardo")).to_be_visible()
+    broker.answers["prompts"] = [sample.PROMPT]
+    shown = {key: sample.PROMPT[key] for key in ("id", "kind", "site", "text")}
+    broker.emit({"kind": "prompt", "prompt": shown})
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("karolina asks for the one-time code of jdoe.")
+    answer = dialog.locator("input")
+    expect(answer).to_have_attribute("type", "password")
+    lab.screenshot("prompt")
+    answer.fill("123456")
+    answer.press("Enter")
+    expect(dialog).to_have_count(0)
+    answers = [params for method, params in broker.calls if method == "answer"]
+    assert answers == [{"id": "p-1", "value": "123456"}]
+
+
+def test_a_prompt_put_aside_stays_in_the_panel_and_can_be_refused(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.answers["prompts"] = [sample.PROMPT]
+    panel = lab.open_panel()
+    dialog = lab.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Later").click()
+    expect(dialog).to_have_count(0)
+    assert not [method for method, _ in broker.calls if method == "answer"]
+    panel.get_by_role("button", name="Answer…").click()
+    dialog.get_by_role("button", name="Refuse").click()
+    expect(panel.get_by_role("button", name="Answer…")).to_have_count(0)
+    answers = [params for method, params in broker.calls if method == "answer"]
+    assert answers == [{"id": "p-1", "value": None}]
+
+
+def test_connecting_a_site_asks_for_the_login(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    site(panel, "lumi").click()
+    panel.get_by_role("button", name="Connect…").click()
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("jupyter continuum connect lumi")
+    dialog.get_by_label("User name there").fill("jdoe")
+    dialog.get_by_label("Login node").fill("lumi.csc.fi")
+    lab.screenshot("connect")
+    broker.answers["connect"] = sample.site("lumi", "LUMI", "ready", country="FI")
+    dialog.get_by_role("button", name="Connect").click()
+    expect(site(panel, "lumi")).to_contain_text("Ready")
+    profile = next(params["profile"] for method, params in broker.calls if method == "connect")
+    assert profile == {
+        "site": "lumi",
+        "kind": "slurm",
+        "ssh": {"host": "lumi.csc.fi", "user": "jdoe"},
+    }
+
+
+def test_a_broker_that_is_gone_is_said_and_tried_again(lab: Lab, broker: BrokerDouble) -> None:
+    broker.errors["sites"] = ("BrokerError", "The broker does not answer.")
+    panel = lab.open_panel()
+    expect(panel.get_by_role("alert")).to_contain_text("The broker does not answer.")
+    broker.errors.clear()
+    panel.get_by_role("button", name="Try again").click()
+    expect(site(panel, "leonardo")).to_be_visible()
+    expect(panel.get_by_role("alert")).to_have_count(0)
+
+
+def test_everything_is_reached_by_keyboard(lab: Lab) -> None:
+    panel = lab.open_panel()
+    search = panel.get_by_role("searchbox", name="Search sites and offers")
+    search.fill("lumi")
+    search.press("Tab")  # GPU
+    lab.page.keyboard.press("Tab")  # Retired
+    lab.page.keyboard.press("Tab")
+    lumi = site(panel, "lumi")
+    expect(lumi).to_be_focused()
+    lab.page.keyboard.press("Enter")
+    expect(lumi).to_have_attribute("aria-expanded", "true")
+    lab.page.keyboard.press("Tab")
+    expect(panel.get_by_role("button", name="Add lumi/standard-g to the launch")).to_be_focused()
+
+
+def test_every_control_has_a_name(lab: Lab) -> None:
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
+    nameless = panel.evaluate(
+        """node => [...node.querySelectorAll('button, input')]
+            .filter(it => !(it.ariaLabel || it.textContent.trim() || it.labels?.length))
+            .map(it => it.outerHTML)"""
+    )
+    assert nameless == []
