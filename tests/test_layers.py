@@ -38,6 +38,8 @@ FOR_THE_WORKER = {
     "tornado",
     "psutil",
 }
+WHERE_THERE_IS_ONE = {"pynvml"}
+"""Imported in a `try`, for what a site may have."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
