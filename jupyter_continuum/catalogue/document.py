@@ -148,7 +148,7 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
 
 
 def _refused(node: yaml.Node | None, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=node and node.start_mark)
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark if node else None)
 
 
 def _sentence(problem: str | None) -> str:

@@ -122,7 +122,7 @@ def _cancelled_outside(job: JobRecord, backoff: BackOff) -> bool:
     return (
         job.state == Phase.CANCELLED
         and not job.cancelled_here
-        and (job.ended_at is None or job.ended_at >= backoff.since)
+        and (job.ended_at or 0) >= backoff.since
     )
 
 

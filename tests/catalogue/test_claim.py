@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from jupyter_continuum.catalogue import Claim, choose, disputed, known, shown
 
 TODAY = date(2026, 11, 22)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from jupyter_continuum.catalogue.document import MAX_BYTES, read
 from jupyter_continuum.errors import CatalogueError
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from jupyter_continuum.catalogue import Catalogue, load, shown
 from jupyter_continuum.errors import CatalogueError, Unknown
 

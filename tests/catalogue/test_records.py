@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+
 from jupyter_continuum.catalogue import (
     Catalogue,
     Claim,

@@ -6,6 +6,7 @@ import json
 
 import jsonschema
 import pytest
+
 from jupyter_continuum.catalogue.document import read
 from jupyter_continuum.catalogue.load import SHIPPED
 from jupyter_continuum.catalogue.schema import FOLDER, MODELS, text
