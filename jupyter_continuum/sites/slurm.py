@@ -24,6 +24,7 @@ from jupyter_continuum.sites.protocols import (
     SiteStatus,
     Transport,
 )
+from jupyter_continuum.sites.slurm_nodes import parse_nodes, parse_partitions, parse_pending
 from jupyter_continuum.sites.slurm_refusals import is_deaf, own_words, refusal, unwritable
 from jupyter_continuum.sites.slurm_script import (
     FILE,
@@ -36,9 +37,6 @@ from jupyter_continuum.sites.slurm_script import (
 from jupyter_continuum.sites.slurm_text import (
     clean,
     parse_associations,
-    parse_nodes,
-    parse_partitions,
-    parse_pending,
     parse_sacct,
     parse_show_job,
     parse_squeue,
@@ -165,7 +163,7 @@ class SlurmLauncher:
                 found.append(parse_agent(text, job=name, folder=folder))
             except (ValueError, RecursionError) as error:
                 bad[name] = f"{self._site}: an announcement of {name} is odd: {clean(str(error))}."
-        return tuple(found), bad
+        return tuple(sorted(found, key=lambda agent: (agent.job, agent.rank))), bad
 
     async def cancel(self, names: Sequence[str]) -> None:
         for some in _chunks(names):

@@ -64,7 +64,10 @@ def poll(jobs: str, nonce: str) -> str:
     The nonce keeps the content of one part from passing for another. Without an answer
     to the first question the controller is not asked the others: each would wait as long.
     """
-    keep = "NodeName|CPUAlloc|CPUEfctv|CPUTot|RealMemory|State|Partitions|CfgTRES|AllocTRES"
+    keep = (
+        "NodeName|CPUAlloc|CPUEfctv|CPUTot|RealMemory|State|Partitions|CfgTRES|AllocTRES|"
+        "Gres|GresUsed"
+    )
     narrow = (
         f'awk \'{{ s = ""; for (i = 1; i <= NF; i++) if ($i ~ /^({keep})=/) s = s " " $i; '
         "print s }'"
@@ -75,7 +78,7 @@ part() {{ printf '\\n%s %s %s\\n' {nonce} "$1" "$2"; }}
 place=$(date +%z; pwd -P); part place $?; printf '%s\\n' "$place"
 jobs=$(squeue --me -h -o '{JOB_FORMAT}' 2>&1); status=$?; part jobs $status; printf '%s\\n' "$jobs"
 if [ $status = 0 ]; then
-  text=$(scontrol -o show node 2>&1); status=$?; part nodes $status
+  text=$(scontrol -d -o show node 2>&1); status=$?; part nodes $status
   if [ $status = 0 ]; then printf '%s\\n' "$text" | {narrow}; else printf '%s\\n' "$text"; fi
   text=$(scontrol -o show partition 2>&1); part partitions $?; printf '%s\\n' "$text"
   text=$(squeue -h -t PENDING -o %P 2>&1); status=$?; part pending $status

@@ -6,39 +6,21 @@ JSON and REST are left alone on purpose: 22.05 and 24.11 share neither shape nor
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
-from jupyter_continuum.sites.protocols import Association, Job, JobState, OfferStatus
+from jupyter_continuum.sites.protocols import Association, Job, JobState
 
 JOB_FORMAT = "%A|%j|%T|%r|%S|%e"
 """For ``squeue -h -o``: id, name, state, reason, start, end."""
-UNUSABLE = frozenset(
-    "DOWN DRAIN DRAINED DRAINING FAIL FAILING MAINT NOT_RESPONDING POWERED_DOWN POWERING_DOWN"
-    " REBOOT_ISSUED REBOOT REBOOT_REQUESTED RESERVED UNKNOWN FUTURE NO_RESPOND INVAL INVALID_REG"
-    " ERROR BLOCKED".split()
+QUEUED = frozenset(
+    ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 )
-QUEUED = frozenset("PENDING CONFIGURING REQUEUED REQUEUE_HOLD REQUEUE_FED SPECIAL_EXIT".split())
-RUNNING = frozenset("RUNNING COMPLETING SUSPENDED SIGNALING STAGE_OUT STOPPED RESIZING".split())
+RUNNING = frozenset(
+    ("RUNNING", "COMPLETING", "SUSPENDED", "SIGNALING", "STAGE_OUT", "STOPPED", "RESIZING")
+)
 NO_REASON = frozenset(("", "None", "(null)", "N/A", "NonZeroExitCode"))
 LATEST = 253_402_300_799
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One compute node as ``scontrol -o show node`` tells it."""
-
-    name: str
-    partitions: tuple[str, ...]
-    usable: bool
-    cpus: int
-    cpus_used: int
-    memory_mb: int
-    gpus: int
-    gpus_used: int
-    gpu_type: str
 
 
 def clean(text: str, limit: int = 200) -> str:
@@ -51,131 +33,9 @@ def fields(line: str) -> dict[str, str]:
     return dict(re.findall(r"(?:^|\s)([A-Za-z][\w:/]*)=(\S*)", line))
 
 
-def states(text: str) -> frozenset[str]:
-    """``IDLE+DRAIN*`` as words; the signs behind a state are states of their own."""
-    words = set()
-    for word in text.upper().split("+"):
-        bare = word.rstrip("*~#!%$@^-")
-        words.add(bare)
-        if "*" in word:
-            words.add("NOT_RESPONDING")
-        if "~" in word or "%" in word:
-            words.add("POWERED_DOWN")
-        if "$" in word:
-            words.add("MAINT")
-    return frozenset(words)
-
-
 def count(text: str | None) -> int:
     """A number, or 0 for anything else."""
     return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else 0
-
-
-def tres(text: str | None) -> dict[str, str]:
-    """``cpu=1,gres/gpu=2`` as a mapping."""
-    return dict(part.split("=", 1) for part in (text or "").split(",") if "=" in part)
-
-
-def _gpus(text: str | None) -> tuple[int, str]:
-    """How many, and of which type where there is just one type."""
-    found = tres(text)
-    types = [key.partition(":")[2] for key in found if key.startswith("gres/gpu:")]
-    total = count(found.get("gres/gpu")) or sum(
-        count(value) for key, value in found.items() if key.startswith("gres/gpu:")
-    )
-    return total, clean(types[0], 40) if len(types) == 1 else ""
-
-
-def parse_nodes(text: str) -> list[Node]:
-    nodes = []
-    for line in text.splitlines():
-        found = fields(line)
-        if "NodeName" not in found:
-            continue
-        gpus, kind = _gpus(found.get("CfgTRES"))
-        used, _ = _gpus(found.get("AllocTRES"))
-        nodes.append(
-            Node(
-                name=clean(found["NodeName"]),
-                partitions=tuple(part for part in found.get("Partitions", "").split(",") if part),
-                usable=not states(found.get("State", "UNKNOWN")) & UNUSABLE,
-                cpus=count(found.get("CPUEfctv")) or count(found.get("CPUTot")),
-                cpus_used=count(found.get("CPUAlloc")),
-                memory_mb=count(found.get("RealMemory")),
-                gpus=gpus,
-                gpus_used=used,
-                gpu_type=kind,
-            )
-        )
-    return nodes
-
-
-def parse_walltime(text: str) -> int | None:
-    """``1-00:00:00``, ``04:00:00`` or ``30:00`` in seconds; None for UNLIMITED and N/A."""
-    match = re.fullmatch(r"(?:(\d{1,4})-)?(?:(\d{1,5}):)?(\d{1,5})(?::(\d{2}))?", text)
-    if match is None:
-        return None
-    days, hours, minutes, seconds = match.groups()
-    if days is not None and hours is None:  # D-HH or D-HH:MM
-        hours, minutes, seconds = minutes, seconds or "0", "0"
-    elif hours is not None and seconds is None:  # MM:SS
-        hours, minutes, seconds = "0", hours, minutes
-    return (int(days or 0) * 24 + int(hours or 0)) * 3600 + int(minutes) * 60 + int(seconds or 0)
-
-
-def parse_partitions(
-    text: str, nodes: Iterable[Node], pending: Mapping[str, int] | None
-) -> list[OfferStatus]:
-    """Partitions with what is free now: nodes that answer, less what is allocated."""
-    members: dict[str, list[Node]] = defaultdict(list)
-    for node in nodes:
-        for partition in node.partitions:
-            members[partition].append(node)
-    return [
-        _offer(found, members[found["PartitionName"]], pending)
-        for found in map(fields, text.splitlines())
-        if "PartitionName" in found
-    ]
-
-
-def _offer(
-    found: Mapping[str, str], nodes: list[Node], pending: Mapping[str, int] | None
-) -> OfferStatus:
-    name, usable = found["PartitionName"], [node for node in nodes if node.usable]
-    up = found.get("State", "") == "UP"
-    most = found.get("MaxNodes", "")
-    kinds = {node.gpu_type for node in nodes if node.gpus}
-    known = bool(nodes)
-    return OfferStatus(
-        partition=clean(name, 64),
-        nodes_total=len(nodes) if known else None,
-        nodes_free=sum(node.cpus_used == 0 for node in usable) * up if known else None,
-        cpus_free=sum(max(node.cpus - node.cpus_used, 0) for node in usable) * up
-        if known
-        else None,
-        gpus_total=sum(node.gpus for node in nodes) if known else None,
-        gpus_free=sum(max(node.gpus - node.gpus_used, 0) for node in usable) * up
-        if known
-        else None,
-        gpu_type=kinds.pop() if len(kinds) == 1 else "",
-        gpus_per_node=max((node.gpus for node in nodes), default=None),
-        cpus_per_node=max((node.cpus for node in nodes), default=None),
-        memory_gb_per_node=max((node.memory_mb / 1024 for node in nodes), default=None),
-        jobs_pending=None if pending is None else pending.get(name, 0),
-        max_walltime_seconds=parse_walltime(found.get("MaxTime", "")),
-        max_nodes=int(most) if most.isdecimal() else None,
-        state=clean(found.get("State", ""), 40),
-    )
-
-
-def parse_pending(text: str) -> dict[str, int]:
-    """Waiting jobs by partition from ``uniq -c``; a job may name several partitions."""
-    waiting: dict[str, int] = defaultdict(int)
-    for line in text.splitlines():
-        number, _, partitions = line.strip().partition(" ")
-        for partition in partitions.split(","):
-            waiting[partition.strip()] += count(number)
-    return waiting
 
 
 def parse_moment(text: str, zone: timezone) -> datetime | None:

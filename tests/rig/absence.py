@@ -81,5 +81,5 @@ def has_user(name: str) -> bool:
 
 def may_contain() -> bool:
     """Whether this process may make the namespaces a node needs."""
-    argv = "unshare --uts --pid --mount --net --fork --mount-proc true".split()
+    argv = ["unshare", "--uts", "--pid", "--mount", "--net", "--fork", "--mount-proc", "true"]
     return subprocess.run(argv, capture_output=True, check=False).returncode == 0

@@ -69,11 +69,20 @@ class Accounts:
     def _spawn_database(self) -> None:
         self.daemons.spawn(
             "mariadbd",
-            ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}"]
-            + [f"--socket={self.socket}", "--skip-networking", "--performance-schema=OFF"]
-            + ["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M"]
-            + ["--innodb-flush-log-at-trx-commit=0", "--innodb-lock-wait-timeout=900"]
-            + [f"--pid-file={self.spec.path('db')}/own.pid"],
+            [
+                "mariadbd",
+                "--no-defaults",
+                "--user=mysql",
+                f"--datadir={self.data}",
+                f"--socket={self.socket}",
+                "--skip-networking",
+                "--performance-schema=OFF",
+                "--innodb-buffer-pool-size=32M",
+                "--innodb-log-file-size=8M",
+                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-lock-wait-timeout=900",
+                f"--pid-file={self.spec.path('db')}/own.pid",
+            ],
         )
         ping = ["mariadb-admin", "--no-defaults", f"--socket={self.socket}", "ping"]
         wait_until(

@@ -73,8 +73,16 @@ class Network:
         device = f"jcr{spec.instance}-wan"
         self.daemons.spawn(
             "wanlink",
-            [wanlink_program(), "-", device, f"/run/netns/{login}", "wan0"]
-            + [str(spec.delay_ms), str(spec.rate_mbit), "60"],
+            [
+                wanlink_program(),
+                "-",
+                device,
+                f"/run/netns/{login}",
+                "wan0",
+                str(spec.delay_ms),
+                str(spec.rate_mbit),
+                "60",
+            ],
         )
         there = [*self.inside(spec.login), "ip", "link", "show", "wan0"]
         wait_until(

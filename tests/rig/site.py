@@ -117,7 +117,15 @@ class SlurmSite:
             argv = ["slurmd", "-D", "-f", str(etc / "slurm.conf"), "-N", node]
         else:
             boot = NODE.format(node=node, etc=etc)
-            unshare = "unshare --uts --pid --mount --fork --kill-child --mount-proc".split()
+            unshare = [
+                "unshare",
+                "--uts",
+                "--pid",
+                "--mount",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+            ]
             argv = [*network, *unshare, "bash", "-c", boot]
         self.daemons.spawn(f"slurmd-{node}", argv)
 
@@ -168,10 +176,17 @@ class SlurmSite:
         run, etc, log = (self.spec.path(name) for name in ("run", "etc", "log"))
         self.daemons.spawn(
             "munged",
-            ["munged", "-F", "--force", f"--socket={run}/munge.sock"]
-            + [f"--key-file={etc}/munge.key", f"--log-file={log}/munged.log"]
-            + [f"--pid-file={run}/munged.pid", f"--seed-file={run}/munged.seed"]
-            + ["--num-threads=2"],
+            [
+                "munged",
+                "-F",
+                "--force",
+                f"--socket={run}/munge.sock",
+                f"--key-file={etc}/munge.key",
+                f"--log-file={log}/munged.log",
+                f"--pid-file={run}/munged.pid",
+                f"--seed-file={run}/munged.seed",
+                "--num-threads=2",
+            ],
         )
         probe = ["munge", "-n", "-S", f"{run}/munge.sock"]
         wait_until(
@@ -186,7 +201,7 @@ class SlurmSite:
 
     def _wait_for_accounts(self) -> None:
         """The controller learns of associations a moment after the database has them."""
-        show = "scontrol -o show assoc_mgr flags=assoc".split()
+        show = ["scontrol", "-o", "show", "assoc_mgr", "flags=assoc"]
         wait_until(
             lambda: f"UserName={self.spec.user}(" in self.client(*show).stdout,
             f"{self.spec.name}: the controller knows no account of {self.spec.user}",

@@ -1,0 +1,341 @@
+"""The contract of Transport and Launcher, as tests to inherit.
+
+::
+
+    class TestMySite(LauncherTests):
+        @pytest.fixture
+        async def launcher(self): ...
+        @pytest.fixture
+        def stub(self): ...
+
+Needs pytest and pytest-asyncio in auto mode. The tests drive the real thing: commands
+run, jobs are queued, bytes flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
+from jupyter_continuum.paths import private_dir
+from jupyter_continuum.sites.protocols import (
+    Agent,
+    Endpoint,
+    Job,
+    JobRequest,
+    JobState,
+    Launcher,
+    Transport,
+)
+
+ECHO = """
+import os, socketserver, sys, threading
+os.umask(0o077)
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+folder = sys.argv[1]
+tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo)
+unix = socketserver.ThreadingUnixStreamServer(folder + "/echo.sock", Echo)
+threading.Thread(target=unix.serve_forever, daemon=True).start()
+print(tcp.server_address[1], flush=True)
+tcp.serve_forever()
+"""
+WAIT_SECONDS = 60
+"""A queue of a test site may take this long."""
+
+
+class TransportTests:
+    """What every Transport keeps. A subclass gives ``transport``, connected."""
+
+    @pytest.fixture
+    async def transport(self) -> AsyncIterator[Transport]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def echo(self, transport: Transport) -> AsyncIterator[dict[str, Endpoint]]:
+        """Two servers at the site that send back what they get."""
+        result = await transport.run(
+            "d=$(mktemp -d); cat > $d/echo.py; "
+            "python3 $d/echo.py $d > $d/port 2>/dev/null < /dev/null & p=$!; d=$(echo $d); "
+            'while [ ! -s "$d/port" ]; do sleep 0.05; done; echo $p $d $(cat $d/port)',
+            input=ECHO.encode(),
+        )
+        pid, folder, port = result.stdout.split()
+        yield {
+            "tcp": Endpoint(host="127.0.0.1", port=int(port)),
+            "unix": Endpoint(path=f"{folder}/echo.sock"),
+        }
+        await transport.run(f"kill {pid}; rm -rf {folder}")
+
+    async def test_status_output_and_error_come_back(self, transport: Transport) -> None:
+        result = await transport.run("echo out; echo err >&2; exit 3")
+        assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
+
+    async def test_a_command_is_shell_text_as_it_stands(self, transport: Transport) -> None:
+        result = await transport.run(
+            "for word in \"it's\" 'a  b' $(echo '$HOME;'); do echo $word; done"
+        )
+        assert result.stdout.split("\n")[:3] == ["it's", "a b", "$HOME;"]
+
+    async def test_input_arrives_whole(self, transport: Transport) -> None:
+        result = await transport.run("cksum", input=(data := os.urandom(300_000)))
+        assert int(result.stdout.split()[1]) == len(data)
+        back = await transport.run("od -An -v -tx1", input=data[:1000])
+        assert bytes.fromhex("".join(back.stdout.split())) == data[:1000]
+
+    async def test_a_command_may_leave_its_input(self, transport: Transport) -> None:
+        assert (await transport.run("exit 4", input=bytes(2_000_000))).status == 4
+
+    async def test_no_answer_in_time_is_site_unreachable(self, transport: Transport) -> None:
+        with pytest.raises(SiteUnreachable):
+            await transport.run("sleep 20", timeout_seconds=0.3)
+        assert (await transport.run("echo on")).stdout == "on\n"
+
+    async def test_many_commands_at_once_all_come_back(self, transport: Transport) -> None:
+        results = await asyncio.gather(*(transport.run(f"echo {n}") for n in range(16)))
+        assert [int(result.stdout) for result in results] == list(range(16))
+
+    async def test_connecting_again_changes_nothing(self, transport: Transport) -> None:
+        await transport.connect()
+        await transport.connect()
+        assert (await transport.run("true")).status == 0
+
+    @pytest.mark.parametrize("kind", ["tcp", "unix"])
+    async def test_a_forward_carries_bytes_both_ways(
+        self, transport: Transport, echo: dict[str, Endpoint], tmp_path: Path, kind: str
+    ) -> None:
+        path = private_dir(short(tmp_path)) / "f.sock"
+        forward = await transport.forward(echo[kind], path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        sent = os.urandom(3_000_000)
+        pairs = [echoed(path, sent), echoed(path, sent[:10]), echoed(path, sent[5:500_000])]
+        assert await asyncio.gather(*pairs) == [sent, sent[:10], sent[5:500_000]]
+        await forward.close()
+        assert not path.exists()
+
+    async def test_a_stale_socket_is_no_hindrance(
+        self, transport: Transport, echo: dict[str, Endpoint], tmp_path: Path
+    ) -> None:
+        path = private_dir(short(tmp_path)) / "f.sock"
+        path.touch()
+        forward = await transport.forward(echo["tcp"], path)
+        assert await echoed(path, b"hello") == b"hello"
+        await forward.close()
+
+    @pytest.mark.parametrize(
+        "endpoint", [Endpoint(host="127.0.0.1", port=1), Endpoint(path="/nowhere/g0.sock")]
+    )
+    async def test_a_forward_to_nobody_is_an_error(
+        self, transport: Transport, tmp_path: Path, endpoint: Endpoint
+    ) -> None:
+        with pytest.raises(SiteError):
+            await transport.forward(endpoint, private_dir(short(tmp_path)) / "f.sock")
+
+
+async def echoed(path: Path, data: bytes) -> bytes:
+    """Send, say that this was all, and read until the far side says so too."""
+    reader, writer = await asyncio.open_unix_connection(path)
+
+    async def send() -> None:
+        writer.write(data)
+        await writer.drain()
+        writer.write_eof()
+
+    try:
+        async with asyncio.timeout(30):
+            _, back = await asyncio.gather(send(), reader.read(-1))
+            return back
+    finally:
+        writer.close()
+
+
+def short(folder: Path) -> Path:
+    """A folder whose sockets have paths below 107 bytes."""
+    return Path("/tmp") / f"jct-{os.getuid()}-{folder.name[-20:]}-{secrets.token_hex(3)}"
+
+
+RANK = "rank=${SLURM_PROCID:-${JC_RANK:-0}}; for job; do :; done; "
+ANNOUNCE = (
+    'printf \'{"protocol":1,"rank":%s,"node":"n%s","endpoints":[{"host":"n","port":40%s}]}\' '
+    '$rank $rank 00 > "$job/.new-$rank"; mv "$job/.new-$rank" "$job/agent-$rank.json"; '
+)
+STAY = "exec sleep 300"
+
+
+class LauncherTests:
+    """What every Launcher keeps. A subclass gives ``launcher`` and ``stub``."""
+
+    REFUSED: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"name": "jc-a\nb"},
+        {"name": "jc-$(id)"},
+        {"name": "../../etc"},
+    )
+    """Fields that must never reach a script; a subclass adds its own."""
+
+    fields: ClassVar[dict[str, Any]] = {}
+    """More of a JobRequest: what this site wants to be named."""
+
+    @pytest.fixture
+    async def launcher(self) -> AsyncIterator[Launcher]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def stub(self) -> Callable[[str], str]:
+        """Writes shell lines as an executable at the site that stands in for ``python``."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def job(
+        self, launcher: Launcher, stub: Callable[[str], str]
+    ) -> AsyncIterator[Callable[..., JobRequest]]:
+        """Makes requests; their jobs are gone after the test."""
+        names: list[str] = []
+
+        def make(lines: str, **changes: Any) -> JobRequest:
+            names.append(f"jc-contract-g-{secrets.token_hex(4)}")
+            values = {"name": names[-1], "python": stub(RANK + lines), "join": (b'{"s":0}',)}
+            return JobRequest(**({**values, "walltime_seconds": 300} | self.fields | changes))
+
+        yield make
+        await launcher.cancel(names)
+        for name in names:
+            await settled(launcher, name)
+        await launcher.forget(names)
+
+    async def test_a_job_starts_announces_itself_and_can_be_read(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        secret = b'{"token":"not for others"}'
+        request = job('cat "$job/join-$rank.json"; ls -l "$job"; ' + ANNOUNCE + STAY, join=[secret])
+        assert "not for others" not in launcher.script(request)
+        submitted = await launcher.submit(request)
+        assert submitted.name == request.name
+        agent = (await announced(launcher, request.name, 1))[0]
+        assert (agent.rank, agent.node) == (0, "n0")
+        assert agent.endpoints == (Endpoint(host="n", port=4000),)
+        (found,) = [one for one in (await launcher.poll()).jobs if one.name == request.name]
+        assert (found.state, found.id) == (JobState.RUNNING, submitted.id)
+        log = await launcher.log(request.name)
+        assert secret.decode() in log
+        assert "-rw------- " in next(line for line in log.splitlines() if "join-0" in line)
+
+    async def test_a_name_is_submitted_once(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        request = job(ANNOUNCE + STAY)
+        first = await launcher.submit(request)
+        second = await launcher.submit(request)
+        assert first.id == second.id
+        jobs = [one for one in (await launcher.poll()).jobs if one.name == request.name]
+        assert len(jobs) == 1
+
+    async def test_a_cancelled_job_ends_and_says_so(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        request = job(ANNOUNCE + STAY)
+        await launcher.submit(request)
+        await announced(launcher, request.name, 1)
+        await launcher.cancel([request.name])
+        ended = await settled(launcher, request.name)
+        assert ended is not None
+        assert ended.state is JobState.CANCELLED
+
+    async def test_a_job_that_fails_says_why(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        request = job("echo not found >&2; exit 7")
+        await launcher.submit(request)
+        ended = await settled(launcher, request.name)
+        assert ended is not None
+        assert ended.state is JobState.FAILED
+        assert "7" in ended.reason
+        assert "not found" in await launcher.log(request.name)
+
+    async def test_a_job_that_ends_well_has_ended(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        request = job("exit 0")
+        await launcher.submit(request)
+        ended = await settled(launcher, request.name)
+        assert ended is not None
+        assert ended.state is JobState.ENDED
+
+    async def test_odd_announcements_are_left_out(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        odd = (
+            'echo "no json" > "$job/agent-1.json"; '
+            'echo \'{"protocol":1,"rank":2,"node":"$(id)","endpoints":[]}\' > "$job/agent-2.json"; '
+            'echo \'{"protocol":1,"rank":3,"node":"n","endpoints":[{"path":"/etc/g0.sock"}]}\''
+            ' > "$job/agent-3.json"; '
+        )
+        request = job(odd + ANNOUNCE + STAY)
+        await launcher.submit(request)
+        agents = await announced(launcher, request.name, 1)
+        assert [agent.rank for agent in agents] == [0]
+        polled = [agent for agent in (await launcher.poll()).agents if agent.job == request.name]
+        assert polled == agents
+
+    async def test_forgetting_leaves_nothing(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        request = job(ANNOUNCE + "exit 0")
+        await launcher.submit(request)
+        await settled(launcher, request.name)
+        await launcher.forget([request.name])
+        assert request.name not in {agent.job for agent in await launcher.agents()}
+        assert await launcher.log(request.name) == ""
+
+    async def test_unknown_names_are_no_error(self, launcher: Launcher) -> None:
+        name = f"jc-nobody-g-{secrets.token_hex(4)}"
+        await launcher.cancel([name])
+        await launcher.forget([name])
+        assert await launcher.log(name) == ""
+
+    async def test_signs_that_a_shell_would_read_are_refused(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        for changes in self.REFUSED:
+            request = JobRequest(
+                **{"name": f"jc-x-g-{secrets.token_hex(4)}", "join": (b"{}",), **changes}
+            )
+            with pytest.raises(SubmitRefused):
+                launcher.script(request)
+            with pytest.raises(SubmitRefused):
+                await launcher.submit(request)
+
+    async def test_offers_are_told(self, launcher: Launcher) -> None:
+        status = await launcher.poll()
+        assert status.offers
+        assert all(offer.nodes_free is None or offer.nodes_free >= 0 for offer in status.offers)
+        assert isinstance(await launcher.associations(), tuple)
+
+
+async def announced(launcher: Launcher, name: str, number: int) -> list[Agent]:
+    """The agents of a job, once there are ``number``."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            found = [agent for agent in await launcher.agents() if agent.job == name]
+            if len(found) >= number:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def settled(launcher: Launcher, name: str) -> Job | None:
+    """The job once it neither waits nor runs; None when the site does not know it."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            found = [job for job in (await launcher.poll()).jobs if job.name == name]
+            if not found or found[0].state not in (JobState.QUEUED, JobState.RUNNING):
+                return found[0] if found else None
+            await asyncio.sleep(0.05)
