@@ -54,7 +54,9 @@ export class Actions implements IActions {
     if (port === null) {
       return;
     }
-    const isHere = ['localhost', '127.0.0.1'].includes(window.location.hostname);
+    const isHere = ['localhost', '127.0.0.1'].includes(
+      window.location.hostname
+    );
     // Elsewhere jupyter-server-proxy brings it, behind Jupyter's own login.
     const url = isHere
       ? `http://${window.location.hostname}:${port}/status`
@@ -108,10 +110,15 @@ export class Actions implements IActions {
     // A notebook that is still loading would drop the cell.
     await panel.context.ready;
     const active = panel.content.activeCell;
-    if (active?.model.type !== 'code' || active.model.sharedModel.source.trim()) {
+    if (
+      active?.model.type !== 'code' ||
+      active.model.sharedModel.source.trim()
+    ) {
       NotebookActions.insertBelow(panel.content);
     }
-    panel.content.activeCell?.model.sharedModel.setSource(attachingCode(cluster));
+    panel.content.activeCell?.model.sharedModel.setSource(
+      attachingCode(cluster)
+    );
     panel.content.mode = 'edit';
     panel.content.activeCell?.node.scrollIntoView({ block: 'nearest' });
     panel.activate();

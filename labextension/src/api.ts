@@ -29,7 +29,9 @@ export class ContinuumApi implements IContinuumApi {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
   async sites(retired: boolean): Promise<ISite[]> {
-    return this.ask('GET', ['sites'], undefined, { retired: retired ? '1' : '0' });
+    return this.ask('GET', ['sites'], undefined, {
+      retired: retired ? '1' : '0'
+    });
   }
 
   async refresh(site: string): Promise<ISite | null> {

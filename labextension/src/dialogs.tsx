@@ -30,26 +30,24 @@ export async function askPrompt(
 ): Answer<{ value: string | null }> {
   const isHostKey = prompt.kind === 'host-key';
   const body = new FormBody(
-    (
-      <form onSubmit={event => event.preventDefault()}>
-        <p className="jp-Continuum-question">{prompt.text}</p>
-        {!isHostKey && (
-          <input
-            name="answer"
-            className="jp-mod-styled"
-            type={prompt.secret ? 'password' : 'text'}
-            autoComplete={prompt.kind === 'code' ? 'one-time-code' : 'off'}
-            spellCheck={false}
-            aria-label={prompt.text}
-          />
-        )}
-        <p className="jp-Continuum-hint">
-          {isHostKey
-            ? trans.__('Compare it with the one your site publishes.')
-            : trans.__('It is passed on once, and neither stored nor logged.')}
-        </p>
-      </form>
-    )
+    <form onSubmit={event => event.preventDefault()}>
+      <p className="jp-Continuum-question">{prompt.text}</p>
+      {!isHostKey && (
+        <input
+          name="answer"
+          className="jp-mod-styled"
+          type={prompt.secret ? 'password' : 'text'}
+          autoComplete={prompt.kind === 'code' ? 'one-time-code' : 'off'}
+          spellCheck={false}
+          aria-label={prompt.text}
+        />
+      )}
+      <p className="jp-Continuum-hint">
+        {isHostKey
+          ? trans.__('Compare it with the one your site publishes.')
+          : trans.__('It is passed on once, and neither stored nor logged.')}
+      </p>
+    </form>
   );
   const result = await showDialog({
     title: trans.__('%1 asks', prompt.site),
@@ -85,31 +83,29 @@ export async function confirmDryRun(
   trans: TranslationBundle
 ): Promise<boolean> {
   const body = new FormBody(
-    (
-      <div className="jp-Continuum-dryRun">
-        {dryRun.warnings.map(warning => (
-          <p key={warning} className="jp-Continuum-warning">
-            {warning}
+    <div className="jp-Continuum-dryRun">
+      {dryRun.warnings.map(warning => (
+        <p key={warning} className="jp-Continuum-warning">
+          {warning}
+        </p>
+      ))}
+      {dryRun.groups.map(group => (
+        <section key={group.group}>
+          <h3>
+            {group.group}
+            <span className="jp-Continuum-code"> {group.offer}</span>
+          </h3>
+          <p>
+            {trans._n('%1 job', '%1 jobs', group.jobs)}
+            {', '}
+            {trans._n('%1 worker', '%1 workers', group.workers)}
+            {'. '}
+            {trans.__('Each job submits, to the letter:')}
           </p>
-        ))}
-        {dryRun.groups.map(group => (
-          <section key={group.group}>
-            <h3>
-              {group.group}
-              <span className="jp-Continuum-code"> {group.offer}</span>
-            </h3>
-            <p>
-              {trans._n('%1 job', '%1 jobs', group.jobs)}
-              {', '}
-              {trans._n('%1 worker', '%1 workers', group.workers)}
-              {'. '}
-              {trans.__('Each job submits, to the letter:')}
-            </p>
-            <pre tabIndex={0}>{group.script}</pre>
-          </section>
-        ))}
-      </div>
-    )
+          <pre tabIndex={0}>{group.script}</pre>
+        </section>
+      ))}
+    </div>
   );
   const result = await showDialog({
     title: trans.__('Dry run of %1', dryRun.cluster),
@@ -128,29 +124,29 @@ export async function askProfile(
   trans: TranslationBundle
 ): Answer<IProfile> {
   const body = new FormBody(
-    (
-      <form
-        className="jp-Continuum-profile"
-        onSubmit={event => event.preventDefault()}
-      >
-        <Field name="user" label={trans.__('User name there')} />
-        <Field name="host" label={trans.__('Login node')} />
-        <Field
-          name="key"
-          label={trans.__('Private key, as a path on this machine')}
-          placeholder={trans.__('your agent and usual keys when empty')}
-        />
-        <Field
-          name="account"
-          label={trans.__('Account to charge')}
-          placeholder={trans.__('the one the site suggests when empty')}
-        />
-        <p className="jp-Continuum-hint">
-          {trans.__('Certificates, jump hosts, own clusters and everything else:')}{' '}
-          <code>jupyter continuum connect {site.id}</code>
-        </p>
-      </form>
-    )
+    <form
+      className="jp-Continuum-profile"
+      onSubmit={event => event.preventDefault()}
+    >
+      <Field name="user" label={trans.__('User name there')} />
+      <Field name="host" label={trans.__('Login node')} />
+      <Field
+        name="key"
+        label={trans.__('Private key, as a path on this machine')}
+        placeholder={trans.__('your agent and usual keys when empty')}
+      />
+      <Field
+        name="account"
+        label={trans.__('Account to charge')}
+        placeholder={trans.__('the one the site suggests when empty')}
+      />
+      <p className="jp-Continuum-hint">
+        {trans.__(
+          'Certificates, jump hosts, own clusters and everything else:'
+        )}{' '}
+        <code>jupyter continuum connect {site.id}</code>
+      </p>
+    </form>
   );
   const result = await showDialog({
     title: trans.__('Connect %1', site.name),
@@ -174,17 +170,15 @@ export async function showLogs(
 ): Promise<void> {
   const jobs = Object.entries(logs);
   const body = new FormBody(
-    (
-      <div className="jp-Continuum-dryRun">
-        {!jobs.length && <p>{trans.__('Nothing was printed yet.')}</p>}
-        {jobs.map(([job, text]) => (
-          <section key={job}>
-            <h3 className="jp-Continuum-code">{job}</h3>
-            <pre tabIndex={0}>{text || trans.__('Nothing was printed yet.')}</pre>
-          </section>
-        ))}
-      </div>
-    )
+    <div className="jp-Continuum-dryRun">
+      {!jobs.length && <p>{trans.__('Nothing was printed yet.')}</p>}
+      {jobs.map(([job, text]) => (
+        <section key={job}>
+          <h3 className="jp-Continuum-code">{job}</h3>
+          <pre tabIndex={0}>{text || trans.__('Nothing was printed yet.')}</pre>
+        </section>
+      ))}
+    </div>
   );
   await showDialog({
     title,

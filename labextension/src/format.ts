@@ -14,10 +14,10 @@ export function bytes(count: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** `90` minutes as `1 h 30 min`. */
+/** `90` minutes as `1 h 30 min`; in days from three days on. */
 export function minutes(count: number): string {
-  const days = Math.floor(count / 1440);
-  const hours = Math.floor((count % 1440) / 60);
+  const days = count < 4320 ? 0 : Math.floor(count / 1440);
+  const hours = Math.floor((count - days * 1440) / 60);
   const rest = Math.round(count % 60);
   const parts = [
     days ? `${days} d` : '',
@@ -47,7 +47,9 @@ export function clock(iso: string, now: Date = new Date()): string {
 /** `FI` as `Finland`; the code itself when nobody knows it. */
 export function countryName(code: string): string {
   try {
-    return new Intl.DisplayNames(undefined, { type: 'region' }).of(code) ?? code;
+    return (
+      new Intl.DisplayNames(undefined, { type: 'region' }).of(code) ?? code
+    );
   } catch (error) {
     if (error instanceof RangeError) {
       return code;

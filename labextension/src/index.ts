@@ -25,7 +25,8 @@ const LONGEST_POLL_MS = 300_000;
 
 const modelPlugin: JupyterFrontEndPlugin<IContinuumModel> = {
   id: 'jupyter-continuum:model',
-  description: 'Knows sites, clusters and prompts; follows the server by its events.',
+  description:
+    'Knows sites, clusters and prompts; follows the server by its events.',
   autoStart: true,
   provides: IContinuumModel,
   optional: [ITranslator],
@@ -47,7 +48,8 @@ const modelPlugin: JupyterFrontEndPlugin<IContinuumModel> = {
 
 const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-continuum:plugin',
-  description: 'The side panel with sites, launch and clusters, and its commands.',
+  description:
+    'The side panel with sites, launch and clusters, and its commands.',
   autoStart: true,
   requires: [IContinuumModel],
   optional: [ICommandPalette, ILayoutRestorer, INotebookTracker, ITranslator],

@@ -141,8 +141,10 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   }
 
   async dryRun(): Promise<IDryRun> {
-    return this.during('launch', this.trans.__('Working out the scripts…'), () =>
-      this.api.dryRun(this.plan())
+    return this.during(
+      'launch',
+      this.trans.__('Working out the scripts…'),
+      () => this.api.dryRun(this.plan())
     );
   }
 
@@ -182,31 +184,39 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     name: string,
     group = ''
   ): Promise<Readonly<Record<string, string>>> {
-    return this.during(`cluster:${name}`, this.trans.__('Fetching logs from the sites…'), () =>
-      this.api.logs(name, group)
+    return this.during(
+      `cluster:${name}`,
+      this.trans.__('Fetching logs from the sites…'),
+      () => this.api.logs(name, group)
     );
   }
 
   async connectSite(profile: IProfile): Promise<void> {
     this.takeSite(
-      await this.during(`site:${profile.site}`, this.trans.__('Logging in…'), () =>
-        this.api.connect(profile)
+      await this.during(
+        `site:${profile.site}`,
+        this.trans.__('Logging in…'),
+        () => this.api.connect(profile)
       )
     );
   }
 
   async disconnectSite(site: string): Promise<void> {
     this.takeSite(
-      await this.during(`site:${site}`, this.trans.__('Closing the session…'), () =>
-        this.api.disconnect(site)
+      await this.during(
+        `site:${site}`,
+        this.trans.__('Closing the session…'),
+        () => this.api.disconnect(site)
       )
     );
   }
 
   async refreshSite(site: string): Promise<void> {
     this.takeSite(
-      await this.during(`site:${site}`, this.trans.__('Looking at the site…'), () =>
-        this.api.refresh(site)
+      await this.during(
+        `site:${site}`,
+        this.trans.__('Looking at the site…'),
+        () => this.api.refresh(site)
       )
     );
   }

@@ -34,7 +34,10 @@ export function hasGpus(offer: IOffer): boolean {
 }
 
 /** Workers that one job of this offer brings, when nothing else is said. */
-export function workersPerJob(offer: IOffer | undefined, nodes: number): number {
+export function workersPerJob(
+  offer: IOffer | undefined,
+  nodes: number
+): number {
   return Math.max(1, offer?.gpus_per_node ?? 1) * nodes;
 }
 
@@ -42,9 +45,7 @@ export function findOffer(
   sites: readonly ISite[],
   id: string
 ): IOffer | undefined {
-  return sites
-    .flatMap(site => site.offers)
-    .find(offer => offer.id === id);
+  return sites.flatMap(site => site.offers).find(offer => offer.id === id);
 }
 
 /** How many workers are in which state, most frequent first, with the reason they share. */
@@ -83,7 +84,13 @@ function narrowed(
   words: readonly string[],
   gpusOnly: boolean
 ): ISite | null {
-  const about = text(site.name, site.id, site.operator, site.country, site.kind);
+  const about = text(
+    site.name,
+    site.id,
+    site.operator,
+    site.country,
+    site.kind
+  );
   const offers = site.offers.filter(
     offer =>
       (!gpusOnly || hasGpus(offer)) &&

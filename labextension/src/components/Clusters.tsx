@@ -103,6 +103,8 @@ function Numbers({ cluster }: { readonly cluster: ICluster }): JSX.Element {
   const ready = cluster.groups.reduce((n, it) => n + it.workers_ready, 0);
   const wanted = cluster.groups.reduce((n, it) => n + it.workers_wanted, 0);
   const memory = memoryOf(cluster);
+  const tasks =
+    cluster.tasks_done + cluster.tasks_running + cluster.tasks_waiting;
   return (
     <dl className="jp-Continuum-numbers">
       <div>
@@ -122,11 +124,8 @@ function Numbers({ cluster }: { readonly cluster: ICluster }): JSX.Element {
       >
         <dt>{trans.__('Tasks')}</dt>
         <dd>
-          {format.count(cluster.tasks_running + cluster.tasks_waiting)}
-          <span className="jp-Continuum-of">
-            {' '}
-            {trans.__('+ %1 done', format.count(cluster.tasks_done))}
-          </span>
+          {format.count(cluster.tasks_done)}
+          <span className="jp-Continuum-of"> / {format.count(tasks)}</span>
         </dd>
       </div>
       <div>

@@ -49,10 +49,12 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
       >
         <span style={{ width: `${100 * done}%` }} />
       </div>
-      <p className="jp-Continuum-groupState">
-        <StateWord state={group.state} />
-        {group.reason && ` · ${group.reason}`}
-      </p>
+      {(group.state !== 'ready' || group.reason || !group.workers.length) && (
+        <p className="jp-Continuum-groupState">
+          <StateWord state={group.state} />
+          {group.reason && ` · ${group.reason}`}
+        </p>
+      )}
       {group.workers.length > 0 && (
         <p className="jp-Continuum-groupFoot">
           <button
@@ -63,7 +65,9 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
             onClick={() => setOpen(!open)}
           >
             {tally(group)
-              .map(it => `${it.count} ${stateWord(it.state, trans).toLowerCase()}`)
+              .map(
+                it => `${it.count} ${stateWord(it.state, trans).toLowerCase()}`
+              )
               .join(', ')}
           </button>
           <button
@@ -101,7 +105,11 @@ function Workers(props: { readonly workers: readonly IWorker[] }): JSX.Element {
 
 function Worker({ worker }: { readonly worker: IWorker }): JSX.Element {
   const { trans } = usePanel();
-  const where = [worker.node, worker.device, worker.job_id && `job ${worker.job_id}`];
+  const where = [
+    worker.node,
+    worker.device,
+    worker.job_id && `job ${worker.job_id}`
+  ];
   return (
     <li className="jp-Continuum-worker">
       <Dot state={worker.state} />

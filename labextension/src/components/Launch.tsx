@@ -18,11 +18,7 @@ export function Launch(): JSX.Element {
     <Section
       className="jp-Continuum-launch"
       title={trans.__('Launch')}
-      summary={
-        picks.length
-          ? trans._n('%1 job', '%1 jobs', jobs)
-          : ''
-      }
+      summary={picks.length ? trans._n('%1 job', '%1 jobs', jobs) : ''}
     >
       {picks.length ? (
         <LaunchForm />
@@ -122,7 +118,7 @@ function Pick({ pick }: { readonly pick: IPick }): JSX.Element {
             min={1}
             onChange={jobs => model.change(pick.offer, { jobs })}
           />
-          {trans._n('job', 'jobs', pick.jobs)}
+          {trans._n('job', 'jobs', pick.jobs)} ×
         </label>
         <label>
           <Stepper
@@ -131,7 +127,7 @@ function Pick({ pick }: { readonly pick: IPick }): JSX.Element {
             min={1}
             onChange={nodes => model.change(pick.offer, { nodes })}
           />
-          {trans._n('node each', 'nodes each', pick.nodes)}
+          {trans._n('node', 'nodes', pick.nodes)}
         </label>
         <span className="jp-Continuum-pickTotal">
           {trans._n('= %1 worker', '= %1 workers', workers)}

@@ -15,10 +15,7 @@ export function Offer({ offer }: { readonly offer: IOffer }): JSX.Element {
     : offer.reason || trans.__('This offer cannot be launched.');
   return (
     <li className="jp-Continuum-offer" data-picked={picked}>
-      <div className="jp-Continuum-offerText">
-        <div className="jp-Continuum-offerWhat">{useHardware(offer)}</div>
-        <div className="jp-Continuum-offerTerms">{useTerms(offer)}</div>
-      </div>
+      <div className="jp-Continuum-offerWhat">{useHardware(offer)}</div>
       <Free offer={offer} />
       <IconButton
         icon={picked ? checkIcon : addIcon}
@@ -31,6 +28,7 @@ export function Offer({ offer }: { readonly offer: IOffer }): JSX.Element {
         refusal={refusal}
         onClick={() => model.toggle(offer.id)}
       />
+      <Terms offer={offer} refusal={refusal} />
     </li>
   );
 }
@@ -57,53 +55,55 @@ function useHardware(offer: IOffer): string {
   return parts.filter(Boolean).join(' · ');
 }
 
-function useTerms(offer: IOffer): JSX.Element {
+/** Its name at the site, how long, how much there is; and why not, once the site was seen. */
+function Terms(props: {
+  readonly offer: IOffer;
+  readonly refusal: string;
+}): JSX.Element {
   const { trans } = usePanel();
+  const { offer, refusal } = props;
+  const total = hasGpus(offer) ? offer.gpus_total : offer.nodes_total;
+  const terms = [
+    offer.max_walltime_minutes === null
+      ? ''
+      : trans.__('up to %1', format.minutes(offer.max_walltime_minutes)),
+    total === null ? '' : trans.__('%1 in all', format.count(total)),
+    offer.observed === null ? '' : refusal
+  ];
   return (
-    <>
+    <div className="jp-Continuum-offerTerms">
       <span className="jp-Continuum-code">{offer.name}</span>
-      {offer.max_walltime_minutes !== null && (
-        <span title={trans.__('Longest walltime')}>
-          {' · '}
-          {trans.__('up to %1', format.minutes(offer.max_walltime_minutes))}
-        </span>
-      )}
-    </>
+      {terms.filter(Boolean).map(term => ` · ${term}`)}
+    </div>
   );
 }
 
-/** Free of total, with a bar where both are known; unknown is said to be unknown. */
+/** How many are free now; unknown is said to be unknown. */
 function Free({ offer }: { readonly offer: IOffer }): JSX.Element {
   const { trans } = usePanel();
-  const [free, total, unit] = hasGpus(offer)
-    ? [offer.gpus_free, offer.gpus_total, trans.__('GPUs')]
-    : [offer.nodes_free, offer.nodes_total, trans.__('nodes')];
-  const title = offer.observed
-    ? trans.__('%1, seen at %2', unit, format.clock(offer.observed))
-    : trans.__('%1; connect the site to see how many are free', unit);
+  const [free, unit] = hasGpus(offer)
+    ? [offer.gpus_free, trans.__('GPUs')]
+    : [offer.nodes_free, trans.__('nodes')];
   if (free === null) {
     return (
-      <div className="jp-Continuum-free" title={title}>
-        <span className="jp-Continuum-unknown">
-          {total === null ? trans.__('unknown') : format.count(total)}
-        </span>
-        <span className="jp-Continuum-freeUnit">
-          {total === null ? trans.__('free') : unit}
-        </span>
-      </div>
+      <span
+        className="jp-Continuum-free jp-Continuum-unknown"
+        title={trans.__('Connect the site to see how many %1 are free', unit)}
+      >
+        {trans.__('free: unknown')}
+      </span>
     );
   }
   return (
-    <div className="jp-Continuum-free" title={title}>
-      <span>
-        <b>{format.count(free)}</b>
-        {total !== null && (
-          <span className="jp-Continuum-of"> / {format.count(total)}</span>
-        )}
-      </span>
-      <span className="jp-Continuum-freeUnit">
-        {trans.__('%1 free', unit)}
-      </span>
-    </div>
+    <span
+      className="jp-Continuum-free"
+      title={
+        offer.observed === null
+          ? unit
+          : trans.__('%1, seen at %2', unit, format.clock(offer.observed))
+      }
+    >
+      {trans.__('%1 free', format.count(free))}
+    </span>
   );
 }

@@ -37,7 +37,8 @@ export function Sites(): JSX.Element {
           <input
             type="search"
             value={words}
-            placeholder={trans.__('Name, country, GPU…')}
+            placeholder={trans.__('Search…')}
+            title={trans.__('By name, country, operator or GPU')}
             aria-label={trans.__('Search sites and offers')}
             onChange={event => setWords(event.target.value)}
           />
@@ -158,7 +159,7 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
             {trans.__('Connect…')}
           </button>
         )}
-        {isConnected(site) && (
+        {isConnected(site) && isFar(site) && (
           <>
             <button
               type="button"
@@ -168,16 +169,14 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
             >
               {trans.__('Look again')}
             </button>
-            {!['local', 'emulated'].includes(site.kind) && (
-              <button
-                type="button"
-                className="jp-Continuum-textButton"
-                disabled={busy}
-                onClick={() => actions.disconnect(site)}
-              >
-                {trans.__('Disconnect')}
-              </button>
-            )}
+            <button
+              type="button"
+              className="jp-Continuum-textButton"
+              disabled={busy}
+              onClick={() => actions.disconnect(site)}
+            >
+              {trans.__('Disconnect')}
+            </button>
           </>
         )}
         {site.docs && (
@@ -193,6 +192,11 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
       </p>
     </div>
   );
+}
+
+/** False for what lies on this machine: nothing to log in to, always looked at. */
+function isFar(site: ISite): boolean {
+  return !['local', 'emulated'].includes(site.kind);
 }
 
 function Chip(props: {

@@ -41,7 +41,10 @@ export function Dot({ state }: { readonly state: string }): JSX.Element {
 export function StateWord({ state }: { readonly state: string }): JSX.Element {
   const { trans } = usePanel();
   return (
-    <span className="jp-Continuum-stateWord" data-tone={TONES[state] ?? 'quiet'}>
+    <span
+      className="jp-Continuum-stateWord"
+      data-tone={TONES[state] ?? 'quiet'}
+    >
       {stateWord(state, trans)}
     </span>
   );
