@@ -63,7 +63,7 @@ def site_a(instance: int, root: Path) -> SiteSpec:
     """Host network, no accounting. As an ordinary user: one person's own little Slurm."""
     me = pwd.getpwuid(os.getuid()).pw_name
     contained = os.getuid() == 0 and absence.has_user("slurm") and absence.may_contain()
-    spec = SiteSpec(
+    return SiteSpec(
         name="sitea",
         letter="a",
         instance=instance,
@@ -74,7 +74,6 @@ def site_a(instance: int, root: Path) -> SiteSpec:
         host_name=socket.gethostname().split(".")[0],
         gpu_devices=f"{root}/a/gpu/nvidia[0-3]" if os.getuid() == 0 else "/dev/tty[0-3]",
     )
-    return spec
 
 
 def site_b(instance: int, root: Path) -> SiteSpec:
