@@ -1,0 +1,181 @@
+"""One job of a group as the broker keeps it, on disk too: what a restarted broker must know."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+from jupyter_continuum.planning.reconcile import JobRecord, Phase, job_name
+from jupyter_continuum.planning.resolve import ResolvedGroup
+from jupyter_continuum.relay.handshake import link_key
+from jupyter_continuum.sites.protocols import Job, JobRequest, JobState
+
+TICKET_PROTOCOL = 1
+PHASES = {
+    JobState.QUEUED: Phase.QUEUED,
+    JobState.RUNNING: Phase.RUNNING,
+    JobState.ENDED: Phase.ENDED,
+    JobState.FAILED: Phase.FAILED,
+    JobState.CANCELLED: Phase.CANCELLED,
+}
+OVER = (Phase.ENDED, Phase.FAILED, Phase.CANCELLED)
+
+
+@dataclass(slots=True, repr=False)
+class AgentEntry:
+    """The agent of one node of a job. ``token`` is secret."""
+
+    rank: int
+    id: str
+    token: str
+    node: str = ""
+    announced: bool = False
+    granted: bool = False
+    refused: str = ""
+    up: bool = False
+    """Its link to the hub is up; not kept on disk."""
+
+    @property
+    def key(self) -> bytes:
+        return link_key(self.token)
+
+
+@dataclass(slots=True, repr=False)
+class JobEntry:
+    """Everything of one job."""
+
+    name: str
+    number: int
+    phase: Phase = Phase.PLANNED
+    id: str = ""
+    reason: str = ""
+    expected_start: str = ""
+    submitted_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    cancelled_here: bool = False
+    worked: bool = False
+    gone_at: float | None = None
+    """Since when the site has not listed it; not over until that lasts."""
+    agents: list[AgentEntry] = field(default_factory=list)
+
+    @classmethod
+    def plan(cls, cluster: str, group: ResolvedGroup, number: int) -> Self:
+        """A job with a name and tokens, of which nobody knows yet."""
+        return cls(
+            name=job_name(cluster, group.name, secrets.token_hex(4)),
+            number=number,
+            agents=[
+                AgentEntry(rank, secrets.token_hex(4), secrets.token_hex(32))
+                for rank in range(group.nodes)
+            ],
+        )
+
+    @classmethod
+    def from_disk(cls, stored: dict[str, Any]) -> Self:
+        agents = [AgentEntry(**{**agent, "up": False}) for agent in stored.pop("agents")]
+        return cls(**{**stored, "phase": Phase(stored["phase"]), "agents": agents})
+
+    def to_disk(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def over(self) -> bool:
+        return self.phase in OVER
+
+    def record(self, workers_ready: int) -> JobRecord:
+        """What ``planning.reconcile`` looks at."""
+        return JobRecord(
+            name=self.name,
+            number=self.number,
+            state=self.phase,
+            workers_ready=workers_ready,
+            worked=self.worked,
+            submitted_at=self.submitted_at,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+            reason=self.reason,
+            cancelled_here=self.cancelled_here,
+        )
+
+    def observe(self, job: Job, now: float) -> bool:
+        """Take over what the site says; True when something changed."""
+        before = (self.phase, self.id, self.reason, self.expected_start)
+        self.phase = PHASES[job.state]
+        self.id = job.id
+        self.reason = job.reason
+        self.expected_start = _clock(job.expected_start)
+        self.gone_at = None
+        if self.phase is Phase.RUNNING and self.started_at is None:
+            self.started_at = now
+        if self.over and self.ended_at is None:
+            self.ended_at = now
+        return before != (self.phase, self.id, self.reason, self.expected_start)
+
+    def waiting_for(self) -> str:
+        """Why it does not run yet, in the site's words: ``Priority, est. 14:20``."""
+        parts = [part for part in (self.reason, self.expected_start) if part]
+        return ", ".join(parts)
+
+
+def request(
+    job: JobEntry,
+    group: ResolvedGroup,
+    *,
+    cluster: str,
+    cluster_id: str,
+    lease_seconds: int,
+    direct: str,
+) -> JobRequest:
+    """What is submitted for ``job``."""
+    gigabytes = group.memory_gb_per_worker
+    tickets = [
+        {
+            "protocol": TICKET_PROTOCOL,
+            "cluster": cluster,
+            "cluster_id": cluster_id,
+            "site": group.site,
+            "job": job.name,
+            "rank": agent.rank,
+            "agent": agent.id,
+            "token": agent.token,
+            "group": group.name,
+            "job_number": job.number,
+            "workers": group.workers_per_node,
+            "threads": group.cpus_per_worker,
+            "gpus_per_worker": group.gpus_per_worker,
+            "memory_limit_bytes": int(gigabytes * 1e9),
+            "lease_seconds": lease_seconds,
+            "walltime_seconds": group.walltime_seconds,
+            "direct": direct,
+        }
+        for agent in job.agents
+    ]
+    return JobRequest(
+        name=job.name,
+        partition=group.partition,
+        account=group.account,
+        qos=group.qos,
+        nodes=group.nodes,
+        workers_per_node=group.workers_per_node,
+        cpus_per_worker=group.cpus_per_worker,
+        memory_gb_per_worker=gigabytes,
+        gpus_per_worker=group.gpus_per_worker,
+        gpu_type=group.gpu_type,
+        walltime_seconds=group.walltime_seconds,
+        python=group.python,
+        join=[json.dumps(ticket).encode() for ticket in tickets],
+        prologue=group.prologue,
+    )
+
+
+def _clock(moment: datetime | None) -> str:
+    """``est. 14:20`` in this machine's time; with the date when it is not today."""
+    if moment is None:
+        return ""
+    local = moment.astimezone()
+    today = datetime.now(local.tzinfo).date()
+    return f"est. {local:%H:%M}" if local.date() == today else f"est. {local:%d %b %H:%M}"

@@ -1,0 +1,73 @@
+"""From a profile to a Session: which Transport and which Launcher a site has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jupyter_continuum.broker.session import Session
+from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
+from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
+from jupyter_continuum.sites.profile import EmulatedSite, Profile, SshLogin
+from jupyter_continuum.sites.protocols import Asker, Launcher, Transport
+
+HERE = Profile(site="local", kind="local", name="This machine")
+"""A site that everybody has."""
+WORK_DIRECTORY = "continuum"
+"""Below the home directory, where the profile names no other."""
+
+
+def open_session(
+    profile: Profile,
+    *,
+    asker: Asker,
+    save: Callable[[Profile], None],
+    on_change: Callable[[Session], None],
+) -> Session:
+    """A session that is not connected yet; ``save`` keeps the profile with a pinned host key."""
+    transport, launcher = _parts(profile, asker, save)
+    return Session(profile, transport, launcher, on_change)
+
+
+def _parts(
+    profile: Profile, asker: Asker, save: Callable[[Profile], None]
+) -> tuple[Transport, Launcher]:
+    if profile.kind == "local":
+        return LocalTransport(), LocalLauncher(profile.site)
+    if profile.kind == "emulated":
+        emulated = profile.emulated or EmulatedSite()
+        return EmulatedTransport(emulated), EmulatedLauncher(profile.site, emulated)
+    from jupyter_continuum.sites.slurm import SlurmLauncher
+
+    transport = _to_login_node(profile, asker, save)
+    work = profile.work_directory or WORK_DIRECTORY
+    return transport, SlurmLauncher(transport, work, site=profile.site)
+
+
+def _to_login_node(profile: Profile, asker: Asker, save: Callable[[Profile], None]) -> Transport:
+    login = profile.ssh
+    if login is None:
+        from jupyter_continuum.sites.shell import ShellTransport
+
+        return ShellTransport(profile.site)
+    from jupyter_continuum.sites.ssh import SshTransport
+
+    current = [profile]
+
+    def keep(new: SshLogin) -> None:
+        current[0] = current[0].model_copy(update={"ssh": new})
+        save(current[0])
+
+    def pin(line: str) -> None:
+        now = current[0].ssh
+        assert now is not None
+        keep(now.model_copy(update={"host_key": line}))
+
+    def pin_jump(hop: SshLogin, line: str) -> None:
+        now = current[0].ssh
+        assert now is not None
+        jump = tuple(
+            each.model_copy(update={"host_key": line}) if each == hop else each for each in now.jump
+        )
+        keep(now.model_copy(update={"jump": jump}))
+
+    return SshTransport(login, profile.site, asker, pin, pin_jump)
