@@ -144,7 +144,8 @@ class Home:
         join = (json.dumps(ticket).encode(),)
         await launcher.submit(JobRequest(name=name, workers_per_node=workers, join=join, **asked))
         async with asyncio.timeout(60):
-            while not (found := [a for a in await launcher.agents() if a.job == name]):
+            # A site is polled: that is all it offers.
+            while not (found := _named(await launcher.agents(), name)):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         path = self.folder / f"{agent}.fwd"
         forward = await transport.forward(found[0].endpoints[0], path)
@@ -158,7 +159,7 @@ class Home:
 
     async def reached(self, site: str, name: str, *states, seconds: float = 40):
         async with asyncio.timeout(seconds):
-            while (job := await self.job(site, name)).state not in states:
+            while (job := await self.job(site, name)).state not in states:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             return job
 
@@ -195,6 +196,10 @@ class Home:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _named(agents, job: str) -> list:
+    return [agent for agent in agents if agent.job == job]
 
 
 @asynccontextmanager

@@ -1,0 +1,187 @@
+"""When an agent comes, stays and goes: real agents, a real hub, no broker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from distributed import wait
+
+from jupyter_continuum.sites.protocols import JobState
+
+ENDED = (JobState.ENDED, JobState.FAILED, JobState.CANCELLED)
+
+
+def processes_of(home, site: str, name: str) -> list[psutil.Process]:
+    from jupyter_continuum.sites.process_tree import _members
+
+    return _members(home.sites[site][0]._job_folder(name))
+
+
+def agent_of(home, site: str, name: str) -> psutil.Process:
+    return next(
+        each
+        for each in processes_of(home, site, name)
+        if "jupyter_continuum.worker" in each.cmdline()
+    )
+
+
+async def ready(client, count: int, seconds: float = 40) -> None:
+    async with asyncio.timeout(seconds):
+        await client.wait_for_workers(count)
+
+
+async def test_told_to_end_it_is_gone_in_two_seconds_with_all_it_made(home):
+    job = await home.submit("sitea", workers=2)
+    async with home.client() as client:
+        await ready(client, 2)
+        folder = home.sites["sitea"][0]._job_folder(job)
+        scratch = await client.run(lambda dask_worker: dask_worker.local_directory)
+        agent = home.joins[0]["workers"][0]["name"]
+        name = next(iter(scratch)).removeprefix("relay://").split(":")[0]
+        start = time.monotonic()
+        home.order(do="end", agent=name)
+        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+        assert time.monotonic() - start < 2 + 1  # one for the poll and a busy machine
+    assert processes_of(home, "sitea", job) == []
+    assert not [path for path in map(Path, scratch.values()) if path.exists()]
+    assert not list(folder.glob("g*.sock")) + list(folder.glob("join-*"))
+    assert agent == "sitea-1-0-0"
+
+
+async def test_refused_agent_says_why_and_ends(home):
+    home.refuse = "Python is 3.9 there and 3.11 here. Use the same minor version."
+    job = await home.submit("sitea")
+    found = await home.reached("sitea", job, *ENDED)
+    assert (found.state, found.reason) == (JobState.FAILED, "exit 1")
+    log = await home.log("sitea", job)
+    assert "Python is 3.9 there" in log
+    assert "Traceback" not in log
+
+
+async def test_nobody_calls_so_the_lease_ends_it(home):
+    job = await home.submit("sitea", lease=2)
+    async with home.client() as client:
+        await ready(client, 1)
+    home.hub.send_signal(signal.SIGSTOP)  # silence, not a closed connection
+    try:
+        found = await home.reached("sitea", job, *ENDED)
+    finally:
+        home.hub.send_signal(signal.SIGCONT)
+    assert found.state is JobState.ENDED
+    assert "nothing was heard from the cluster for 2 s" in await home.log("sitea", job)
+    assert processes_of(home, "sitea", job) == []
+
+
+async def test_results_are_handed_over_before_walltime(home):
+    await home.submit("siteb", number=1)
+    async with home.client() as client:
+        await ready(client, 1)
+        job = await home.submit("sitea", number=1, walltime_seconds=20)
+        await ready(client, 2)
+        kept = client.submit(
+            np.arange, 1000, workers=["sitea-1-0-0"], allow_other_workers=True, retries=0
+        )
+        await wait(kept)
+        starts = client.submit(os.getpid, pure=False)
+        await wait(starts)
+        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+        assert (await kept)[-1] == 999
+        holders = (await client.who_has([kept]))[kept.key]
+        assert [each.split(".")[0] for each in holders] == ["relay://siteb"]
+    log = await home.log("sitea", job)
+    assert "the walltime is nearly over" in log
+    assert "handed over: 1 of 1" in log
+
+
+async def test_sigterm_hands_over_and_ends(home):
+    await home.submit("siteb")
+    async with home.client() as client:
+        await ready(client, 1)
+        job = await home.submit("sitea")
+        await ready(client, 2)
+        kept = client.submit(np.arange, 10, workers=["sitea-1-0-0"], allow_other_workers=True)
+        await wait(kept)
+        # As a batch system does: to every process of the job.
+        for process in processes_of(home, "sitea", job):
+            process.send_signal(signal.SIGTERM)
+        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+        assert (await kept)[-1] == 9
+    assert "handed over: 1 of 1" in await home.log("sitea", job)
+    assert processes_of(home, "sitea", job) == []
+
+
+async def test_killed_worker_comes_back_and_its_task_is_done(home):
+    await home.submit("sitea")
+    async with home.client() as client:
+        await ready(client, 1)
+        pid = await client.submit(os.getpid, pure=False)
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            assert await client.submit(os.getpid, pure=False) != pid
+
+
+async def test_lost_scheduler_connection_keeps_the_allocation(home):
+    """distributed closes worker and nanny for good when their scheduler stream breaks."""
+    job = await home.submit("sitea")
+    async with home.client() as client:
+        await ready(client, 1)
+
+        async def cut(dask_scheduler):
+            for comm in list(dask_scheduler.stream_comms.values()):
+                comm.abort()
+
+        await client.run_on_scheduler(cut)
+        async with asyncio.timeout(40):
+            while "starting again" not in await home.log("sitea", job):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            assert await client.submit(lambda: 1, pure=False) == 1
+    assert (await home.job("sitea", job)).state is JobState.RUNNING
+
+
+async def test_killed_agent_leaves_no_worker_behind(home):
+    job = await home.submit("sitea")
+    async with home.client() as client:
+        await ready(client, 1)
+        agent_of(home, "sitea", job).kill()
+        assert (await home.reached("sitea", job, *ENDED)).reason == "SIGKILL"
+        left = processes_of(home, "sitea", job)
+        await asyncio.to_thread(psutil.wait_procs, left, timeout=10)
+    assert processes_of(home, "sitea", job) == []
+
+
+async def test_ticket_is_gone_and_no_secret_is_told(home):
+    job = await home.submit("sitea")
+    async with home.client() as client:
+        await ready(client, 1)
+        folder = home.sites["sitea"][0]._job_folder(job)
+        text = "".join(
+            path.read_text(errors="replace") for path in folder.iterdir() if path.is_file()
+        )
+        for process in processes_of(home, "sitea", job):
+            text += str(process.cmdline()) + str(process.environ())
+    assert "PRIVATE KEY" not in text
+    assert '"token"' not in text
+
+
+@pytest.mark.full
+async def test_broadcast_ends_over_a_slow_link(home):
+    """Dask's own policy drops the copies as fast as a slow link brings them: it never ends."""
+    for site in ("sitea", "siteb"):
+        await home.submit(site, workers=2)
+    for _, transport in home.sites.values():
+        for line in (transport.there, transport.back):
+            line.bytes_per_second = 4e6
+    async with home.client() as client:
+        await ready(client, 4)
+        async with asyncio.timeout(120):
+            future = await client.scatter(np.random.default_rng(1).bytes(8_000_000), broadcast=True)
+        for _ in range(3):
+            await client.amm.run_once()
+        assert len((await client.who_has([future]))[future.key]) == 4
