@@ -22,6 +22,8 @@ export type * from './wire';
 const DOMAIN = 'jupyter_continuum';
 const POLL_MS = 60_000;
 const LONGEST_POLL_MS = 300_000;
+/** First try after the broker was lost; the waits grow from there. */
+const RETRY_MS = 3000;
 
 const modelPlugin: JupyterFrontEndPlugin<IContinuumModel> = {
   id: 'jupyter-continuum:model',
@@ -89,6 +91,11 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
       standby: 'when-hidden'
     });
     panel.disposed.connect(() => poll.dispose());
+    model.stateChanged.connect(() => {
+      if (model.phase === 'failed' && poll.state.phase === 'resolved') {
+        void poll.schedule({ interval: RETRY_MS, phase: 'standby' });
+      }
+    });
   }
 };
 

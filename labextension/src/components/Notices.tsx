@@ -24,9 +24,7 @@ export function Notices(): JSX.Element {
           data-tone="attention"
           role="alert"
         >
-          <p>
-            <b>{prompt.site}</b> {prompt.text}
-          </p>
+          <p>{prompt.text}</p>
           <button
             type="button"
             className="jp-Continuum-button jp-mod-accept"

@@ -36,21 +36,20 @@ export function Offer({ offer }: { readonly offer: IOffer }): JSX.Element {
 /** `4 × A100 · 64 GB`, or what a node without a GPU has. */
 function useHardware(offer: IOffer): string {
   const { trans } = usePanel();
+  const gigabytes = (amount: number | null) =>
+    amount === null ? '' : trans.__('%1\u00a0GB', Math.round(amount));
   if (hasGpus(offer)) {
     const model = offer.gpu_model ?? trans.__('GPU');
-    const per = offer.gpus_per_node ? `${offer.gpus_per_node} × ` : '';
-    const memory = offer.gpu_memory_gb
-      ? ` · ${trans.__('%1 GB', offer.gpu_memory_gb)}`
-      : '';
-    return per + model + memory;
+    const gpus = offer.gpus_per_node
+      ? `${offer.gpus_per_node}\u00a0×\u00a0${model}`
+      : model;
+    return [gpus, gigabytes(offer.gpu_memory_gb)].filter(Boolean).join(' · ');
   }
   const parts = [
     offer.cpus_per_node === null
       ? trans.__('CPU')
-      : trans.__('%1 cores', offer.cpus_per_node),
-    offer.memory_gb_per_node === null
-      ? ''
-      : trans.__('%1 GB', Math.round(offer.memory_gb_per_node))
+      : trans.__('%1\u00a0cores', offer.cpus_per_node),
+    gigabytes(offer.memory_gb_per_node)
   ];
   return parts.filter(Boolean).join(' · ');
 }
@@ -88,9 +87,12 @@ function Free({ offer }: { readonly offer: IOffer }): JSX.Element {
     return (
       <span
         className="jp-Continuum-free jp-Continuum-unknown"
-        title={trans.__('Connect the site to see how many %1 are free', unit)}
+        title={trans.__(
+          'Unknown; connect the site to see how many %1 are free',
+          unit
+        )}
       >
-        {trans.__('free: unknown')}
+        {trans.__('? free')}
       </span>
     );
   }
