@@ -10,8 +10,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable
-from jupyter_continuum.paths import private_dir
 from jupyter_continuum.sites.protocols import CommandResult, Endpoint
+from jupyter_continuum.sites.sockets import make_room, shut
 
 KEPT = (
     "HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TMPDIR", "TZ",
@@ -88,8 +88,7 @@ class ShellTransport:
     async def forward(self, endpoint: Endpoint, path: Path) -> ShellForward:
         _, writer = await self._dial(endpoint)
         writer.close()
-        private_dir(path.parent)
-        path.unlink(missing_ok=True)
+        make_room(path)
         pairs: set[asyncio.Task[None]] = set()
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -102,7 +101,7 @@ class ShellTransport:
                 pairs.discard(task)
 
         server = await asyncio.start_unix_server(accept, path)
-        path.chmod(0o600)
+        shut(path)
         forward = ShellForward(path, server, pairs)
         self._forwards.add(forward)
         return forward

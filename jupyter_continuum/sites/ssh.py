@@ -11,9 +11,9 @@ from pathlib import Path
 import asyncssh
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable
-from jupyter_continuum.paths import private_dir
 from jupyter_continuum.sites.profile import SshLogin
 from jupyter_continuum.sites.protocols import Asker, CommandResult, Endpoint
+from jupyter_continuum.sites.sockets import make_room, shut
 from jupyter_continuum.sites.ssh_login import Connection, SignIn
 
 AT_ONCE = 4
@@ -151,8 +151,7 @@ class SshTransport:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await self._try(ssh, endpoint)
-                private_dir(path.parent)
-                path.unlink(missing_ok=True)
+                make_room(path)
                 if endpoint.path:
                     listener = await ssh.forward_local_path(str(path), endpoint.path)
                 else:
@@ -172,7 +171,7 @@ class SshTransport:
             raise SiteUnreachable(f"{self._site}: no answer from {where} within 20 s.") from None
         except (OSError, asyncssh.Error) as error:
             raise self._lost(error) from None
-        path.chmod(0o600)
+        shut(path)
         return SshForward(path, listener)
 
     async def _try(self, ssh: asyncssh.SSHClientConnection, endpoint: Endpoint) -> None:

@@ -136,6 +136,18 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class _KeyFiles:
+    key: Path
+    certificate: Path | None
+
+    @classmethod
+    def of(cls, login: SshLogin) -> _KeyFiles:
+        key = Path(login.key or "").expanduser()
+        named = Path(login.certificate).expanduser() if login.certificate else None
+        return cls(key, named or certificate_beside(key))
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
     """Opens connections for one profile."""
 
@@ -237,21 +249,19 @@ class SignIn:
         """What to offer (asyncssh's own mix of keys and pairs), and a certificate out of date."""
         if login.key is None:
             return (), None
-        path = Path(login.key).expanduser()
-        named = Path(login.certificate).expanduser() if login.certificate else None
-        beside = named or certificate_beside(path)
-        found = inspect_certificate(beside) if beside else None
+        files = _KeyFiles.of(login)
+        found = inspect_certificate(files.certificate) if files.certificate else None
         problem = found.problem(datetime.now(UTC)) if found else ""
-        if named and problem:
+        if login.certificate and problem:
             raise SignInRequired(f"{self.site}: {problem}.")
-        key = await self._private_key(login, path)
+        key = await self._private_key(files.key)
         if found is None or problem:
             return [key], found
         return [(key, asyncssh.read_certificate(str(found.path))), key], None
 
-    async def _private_key(self, login: SshLogin, path: Path) -> asyncssh.SSHKey:
+    async def _private_key(self, path: Path) -> asyncssh.SSHKey:
         try:
-            data = path.read_bytes()
+            data = await asyncio.to_thread(path.read_bytes)
         except OSError as error:
             raise SignInRequired(
                 f"{self.site}: the key {path} cannot be read ({error.strerror}). "
