@@ -306,9 +306,8 @@ class LauncherTests:
         self, launcher: Launcher, job: Callable[..., JobRequest]
     ) -> None:
         for changes in self.REFUSED:
-            request = JobRequest(
-                **{"name": f"jc-x-g-{secrets.token_hex(4)}", "join": (b"{}",), **changes}
-            )
+            fields: dict[str, Any] = {"name": f"jc-x-g-{secrets.token_hex(4)}", "join": (b"{}",)}
+            request = JobRequest(**(fields | changes))
             with pytest.raises(SubmitRefused):
                 launcher.script(request)
             with pytest.raises(SubmitRefused):

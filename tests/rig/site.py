@@ -16,7 +16,7 @@ from tests.rig import spec as conf
 from tests.rig.accounts import Accounts
 from tests.rig.daemons import Daemons, RigError, wait_until
 from tests.rig.login import Login
-from tests.rig.network import Network
+from tests.rig.network import Network, command
 from tests.rig.spec import SiteSpec
 
 NODE = """
@@ -74,6 +74,9 @@ class SlurmSite:
         if self.spec.accounts:
             self.accounts.seed(self._at_login())
             self._wait_for_accounts()
+        self.wait_for_nodes()
+
+    def wait_for_nodes(self) -> None:
         wait_until(
             self._nodes_ready, f"{self.spec.name}: nodes are not idle; see {self.daemons.log}"
         )
@@ -82,15 +85,16 @@ class SlurmSite:
         """End every process by its pid, then remove files, namespaces, user and PAM service."""
         if not self.spec.root.exists():
             return
-        for number in (signal.SIGKILL,):
-            for node in self.spec.nodes:
-                self._end_node(node, number)
+        for node in self.spec.nodes:
+            self.crash_node(node)
         for name in ("sshd-key", "sshd-code", "sshd-closed", "slurmctld", "slurmdbd", "mariadbd"):
             self.daemons.end(name, force=name in ("slurmctld", "mariadbd"))
         self.daemons.end("munged")
         if self.spec.isolated:
             self.network.down()
         self._end_sessions()
+        if self.full_disk.is_mount():
+            command("umount", "-l", self.full_disk)
         self.login.forget()
         self.login.remove_user()
         shutil.rmtree(self.spec.root)
@@ -109,7 +113,7 @@ class SlurmSite:
 
     def crash_node(self, node: str) -> None:
         """Power cut: slurmd, step daemons and jobs vanish together."""
-        self._end_node(node, signal.SIGKILL)
+        self._end_node(node)
 
     def start_node(self, node: str) -> None:
         etc, network = self.spec.path("etc"), self.network.inside(node)
@@ -207,7 +211,7 @@ class SlurmSite:
             f"{self.spec.name}: the controller knows no account of {self.spec.user}",
         )
 
-    def _end_node(self, node: str, number: signal.Signals) -> None:
+    def _end_node(self, node: str) -> None:
         name = f"slurmd-{node}"
         pid = self.daemons.pid(name)
         if pid is not None and not self.spec.contained:
@@ -216,7 +220,7 @@ class SlurmSite:
                 with contextlib.suppress(OSError):
                     words = path.read_bytes().decode(errors="replace")
                     if words.startswith("slurmstepd") and path.stat().st_uid == os.getuid():
-                        os.kill(int(path.parent.name), number)
+                        os.kill(int(path.parent.name), signal.SIGKILL)
         self.daemons.end(name, force=True)
 
     def _end_sessions(self) -> None:
@@ -264,6 +268,21 @@ class SlurmSite:
             path.chmod(0o600)
             shutil.chown(path, spec.slurm_user)
         self._make_gpus()
+        self._make_full_disk()
+
+    @property
+    def full_disk(self) -> Path:
+        """A folder of the user's on a file system without room left."""
+        return self.spec.path("full")
+
+    def _make_full_disk(self) -> None:
+        """Before any daemon starts: each has a mount namespace of its own."""
+        self.full_disk.mkdir()
+        if not self.spec.contained:
+            return
+        command("mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", self.full_disk)
+        (self.full_disk / "filler").write_bytes(bytes(65_536))
+        shutil.chown(self.full_disk, self.spec.user)
 
     def _make_gpus(self) -> None:
         """slurmd wants a character device per GPU; any will do, as nothing opens it."""

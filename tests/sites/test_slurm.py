@@ -76,6 +76,11 @@ def rows(site: SlurmSite, name: str) -> list[str]:
     return [line for line in text.splitlines() if f"JobName={name} " in line]
 
 
+def everything_running() -> str:
+    """Arguments and environments of all processes of this machine."""
+    return subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True).stdout
+
+
 class TestSlurm(LauncherTests):
     REFUSED = (
         *LauncherTests.REFUSED,
@@ -150,7 +155,7 @@ async def test_secrets_are_in_private_files_alone(slurm_site, launcher, ask_for)
     }
     (row,) = rows(slurm_site, request.name)
     assert "s3cret" not in row
-    assert "s3cret" not in subprocess.run(["ps", "axeww"], capture_output=True, text=True).stdout
+    assert "s3cret" not in everything_running()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +165,6 @@ async def test_secrets_are_in_private_files_alone(slurm_site, launcher, ask_for)
         ({"partition": "gpu", "gpus_per_worker": 9}, "fewer or other GPUs"),
         ({"partition": "gpu", "gpus_per_worker": 1, "gpu_type": "h100"}, "fewer or other GPUs"),
         ({"memory_gb_per_worker": 900}, "less memory"),
-        ({"nodes": 9, "join": (b"{}",) * 9}, "fewer"),
     ],
 )
 async def test_what_slurm_refuses_is_a_sentence(slurm_site, launcher, ask_for, changes, words):
@@ -175,6 +179,7 @@ async def test_what_slurm_refuses_is_a_sentence(slurm_site, launcher, ask_for, c
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"nodes": 9, "join": (b"{}",) * 9}, "fewer"),
         ({"account": "nosuch"}, "Choose an account"),
         ({"qos": "nosuch"}, "Choose a QoS"),
         ({"partition": "debug", "walltime_seconds": 3600}, "walltime below"),
@@ -192,7 +197,7 @@ async def test_too_many_jobs_of_a_qos_are_refused_with_advice(launcher, ask_for)
     if launcher._site != "siteb":
         pytest.skip("sitea keeps no accounts")
     await launcher.submit(ask_for(qos="strict"))
-    with pytest.raises(SubmitRefused, match="QOSMaxSubmitJobPerUserLimit.*Cancel a waiting group"):
+    with pytest.raises(SubmitRefused, match=r"QOSMaxSubmitJobPerUserLimit.*Cancel a waiting group"):
         await launcher.submit(ask_for(qos="strict"))
 
 
@@ -202,7 +207,8 @@ async def test_a_walltime_nobody_enforces_waits_with_its_reason(launcher, ask_fo
     request = ask_for(partition="debug", walltime_seconds=3600)
     await launcher.submit(request)
     (job,) = [job for job in (await launcher.poll()).jobs if job.name == request.name]
-    assert (job.state, job.reason) == (JobState.QUEUED, "PartitionTimeLimit")
+    assert job.state is JobState.QUEUED
+    assert job.reason in ("PartitionTimeLimit", "PartitionConfig")
 
 
 async def test_associations_of_the_person(launcher):
@@ -266,30 +272,14 @@ async def test_another_launcher_finds_the_jobs_again(slurm_site, transport, laun
     assert job.id == first.id
 
 
-@pytest.fixture
-def full_disk(slurm_site):
-    """A work directory on a file system of 64 KiB, without room left."""
+async def test_a_full_disk_is_a_sentence(slurm_site, transport, ask_for):
     if not slurm_site.spec.contained:
-        pytest.skip("mounting needs root")
-    folder = slurm_site.spec.path("full")
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
-    try:
-        shutil.chown(folder, slurm_site.spec.user)
-        with (folder / "filler").open("wb") as file:
-            file.write(bytes(65_536))
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-        folder.rmdir()
-
-
-async def test_a_full_disk_is_a_sentence(slurm_site, transport, ask_for, full_disk):
-    launcher = SlurmLauncher(transport, str(full_disk), site=slurm_site.spec.name)
+        pytest.skip("mounting a small disk needs root")
+    launcher = SlurmLauncher(transport, str(slurm_site.full_disk), site=slurm_site.spec.name)
     request = ask_for()
-    with pytest.raises(SubmitRefused, match="is full .*No space left"):
+    with pytest.raises(SubmitRefused, match=r"is full .*No space left"):
         await launcher.submit(request)
-    with pytest.raises(SubmitRefused, match="is full .*No space left"):
+    with pytest.raises(SubmitRefused, match=r"is full .*No space left"):
         await launcher.check_work_directory()
     assert rows(slurm_site, request.name) == []
 
@@ -318,16 +308,20 @@ async def test_a_worker_environment_that_lacks_packages_is_a_sentence(launcher):
         await launcher.worker_environment("/nowhere/python")
 
 
+@pytest.mark.full
 async def test_a_node_that_loses_power_fails_its_job(slurm_site, launcher, ask_for):
-    """With its slurmd back, the controller learns at once that the job is gone."""
+    """Slurm says RUNNING until SlurmdTimeout has passed: 15 s here, 300 s elsewhere."""
     request = ask_for()
     await launcher.submit(request)
     await announced(launcher, request.name, 1)
     (row,) = rows(slurm_site, request.name)
     node = row.partition(" NodeList=")[2].split()[0]
     slurm_site.crash_node(node)
-    slurm_site.start_node(node)
-    ended = await settled(launcher, request.name)
-    assert ended is not None
-    assert ended.state is JobState.FAILED
-    assert "NODE_FAIL" in ended.reason
+    try:
+        ended = await settled(launcher, request.name)
+        assert ended is not None
+        assert ended.state is JobState.FAILED
+        assert "NODE_FAIL" in ended.reason
+    finally:
+        slurm_site.start_node(node)
+        slurm_site.wait_for_nodes()
