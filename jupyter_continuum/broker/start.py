@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -69,44 +70,56 @@ def _one_starter_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _start(path: Path) -> socket.socket:
-    process = _spawn()
+    pid = _spawn()
     deadline = time.monotonic() + START_SECONDS
     pause = 0.02
     while time.monotonic() < deadline:
         connection = _try_to_dial(path)
         if connection is not None:
             return connection
-        if process.poll() is not None:
-            raise BrokerError(
-                f"The broker ended at once with status {process.returncode}"
-                f"{_last_words()}. Its log is {log_path()}."
-            )
+        if not _lives(pid):
+            raise BrokerError(f"The broker ended at once{_last_words()}. Its log is {log_path()}.")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
-    process.terminate()
+    os.kill(pid, signal.SIGTERM)
     raise BrokerError(
         f"The broker did not answer within {START_SECONDS:.0f} seconds"
         f"{_last_words()}. Its log is {log_path()}."
     )
 
 
-def _spawn() -> subprocess.Popen[bytes]:
-    """The broker, in a session of its own: it outlives this process and its terminal."""
+def _spawn() -> int:
+    """Process id of a broker in a session of its own, which outlives this process and terminal.
+
+    A shell stands between: as a child of this process the broker would stay a zombie after its
+    end, as long as a Jupyter server runs.
+    """
     folders = {name: os.path.abspath(os.environ[name]) for name in FOLDERS if os.environ.get(name)}
+    # -P: a module beside the person's files must not stand in for the broker's own.
+    broker = [sys.executable, "-P", "-m", "jupyter_continuum.broker"]
     log = os.open(log_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        return subprocess.Popen(
-            # -P: a module beside the person's files must not stand in for the broker's own.
-            [sys.executable, "-P", "-m", "jupyter_continuum.broker"],
+        started = subprocess.run(
+            ["/bin/sh", "-c", 'exec 3>&1 1>&2; "$@" 3>&- & echo $! >&3', "sh", *broker],
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
             cwd=data_dir(),
             env=os.environ | folders,
+            check=True,
         )
     finally:
         os.close(log)
+    return int(started.stdout)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def _last_words() -> str:

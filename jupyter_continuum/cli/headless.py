@@ -25,6 +25,7 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from traitlets.config import Config
 
     document = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
@@ -32,6 +33,7 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
         timeout=CELL_SECONDS,
         kernel_name="python3",
         resources={"metadata": {"path": str(notebook.parent)}},
+        config=Config({"KernelManager": {"transport_encryption": "auto"}}),
         on_cell_executed=lambda cell, cell_index, **_: _tell_outputs(cell, tell),
     )
     try:
@@ -41,7 +43,7 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
             f"{notebook.name}: a cell raised {clean(error.ename)}: {clean(error.evalue)}. "
             "Open the demo without --headless to see where."
         ) from error
-    except (CellTimeoutError, DeadKernelError) as error:
+    except (CellTimeoutError, DeadKernelError, RuntimeError) as error:
         raise ContinuumError(f"{notebook.name}: {' '.join(str(error).split())}") from error
     finally:
         notebook.write_text(nbformat.writes(document), encoding="utf-8")  # type: ignore[no-untyped-call]

@@ -9,35 +9,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jupyter_continuum.paths import socket_dir
-
 FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
     "JUPYTER_DATA_DIR": "data",
     "JUPYTER_RUNTIME_DIR": "runtime",
     "IPYTHONDIR": "ipython",
     "MPLCONFIGDIR": "matplotlib",
+    "TMPDIR": "t",
 }
+FOREIGN = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH", "XDG_RUNTIME_DIR")
 SECONDS_TO_END = 30
 
 
 @contextmanager
 def playground() -> Iterator[Path]:
     """A folder that this process and all it starts take for the home of Jupyter's state."""
-    root = Path(tempfile.mkdtemp(prefix="jc-demo-"))
-    before = dict(os.environ)
+    root = Path(tempfile.mkdtemp(prefix="jcd-"))
+    before, tempdir = dict(os.environ), tempfile.tempdir
     for variable, name in FOLDERS.items():
         (root / name).mkdir(mode=0o700)
         os.environ[variable] = str(root / name)
-    for variable in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
+    for variable in FOREIGN:
         os.environ.pop(variable, None)
-    sockets = socket_dir()
+    tempfile.tempdir = None  # asked for before, and remembered since
     try:
         yield root
     finally:
         os.environ.clear()
         os.environ.update(before)
-        shutil.rmtree(sockets, ignore_errors=True)
+        tempfile.tempdir = tempdir
         shutil.rmtree(root, ignore_errors=True)
 
 
@@ -45,10 +45,8 @@ def leftovers() -> list[int]:
     """Processes that still live in the playground of this process, itself excluded."""
     import psutil
 
-    marks = {
-        ("JUPYTER_DATA_DIR", os.environ["JUPYTER_DATA_DIR"]),
-    }
-    folder = str(socket_dir())
+    state = os.environ["JUPYTER_DATA_DIR"]
+    jobs = os.environ.get("TMPDIR", state)
     found = []
     for process in psutil.process_iter():
         try:
@@ -57,8 +55,8 @@ def leftovers() -> list[int]:
             environment = process.environ()
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        ours = environment.items() & marks
-        if ours or environment.get("JC_JOB_FOLDER", "").startswith(folder):
+        in_a_job = environment.get("JC_JOB_FOLDER", "").startswith(f"{jobs}/")
+        if environment.get("JUPYTER_DATA_DIR") == state or in_a_job:
             found.append(process.pid)
     return found
 
