@@ -137,6 +137,30 @@ class Lab:
         expect(panel).to_be_visible()
         return panel
 
+    def wait_for_kernel(self) -> None:
+        """Until the current notebook's kernel takes code."""
+        self.page.wait_for_function(
+            """() => {
+                const kernel = window.jupyterapp.shell.currentWidget?.sessionContext
+                    ?.session?.kernel;
+                return kernel?.status === 'idle';
+            }"""
+        )
+
+    def run_active_cell(self) -> None:
+        self.execute("notebook:run-cell-and-select-next")
+
+    def run_code(self, code: str) -> None:
+        """Put ``code`` into the active cell and run it."""
+        self.page.evaluate(
+            """code => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                notebook.activeCell.model.sharedModel.setSource(code);
+            }""",
+            code,
+        )
+        self.run_active_cell()
+
     def screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
