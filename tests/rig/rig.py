@@ -101,10 +101,22 @@ def claim() -> Rig:
                 continue
             rig = Rig(instance)
             rig.down()
+            if not all(_free(site.spec) for site in rig.sites.values()):
+                continue  # another person's rig
             rig.root.mkdir(mode=0o755)
             owner.write_text(f"{os.getpid()} {started(os.getpid())}")
             return rig
     raise RigError(f"All {INSTANCES} rigs of this machine are in use.")
+
+
+def _free(spec: SiteSpec) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", spec.port))
+        except OSError:
+            return False
+    return True
 
 
 def kept() -> Rig | None:

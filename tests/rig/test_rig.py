@@ -1,0 +1,153 @@
+"""The rig itself: it goes away with whoever started it, and does with less than root."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rig import absence
+from tests.rig.daemons import started, wait_until
+from tests.rig.rig import Rig, folder
+
+pytestmark = pytest.mark.slurm
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+HOLD = """
+import time
+from tests.rig.rig import running
+with running() as rig:
+    pids = [pid for site in rig.sites.values() for pid in site.status().values()]
+    print(rig.instance, *pids, flush=True)
+    time.sleep(600)
+"""
+ORDINARY = "jcrig-ordinary"
+
+
+@contextlib.contextmanager
+def held() -> Iterator[tuple[subprocess.Popen[str], int, list[int]]]:
+    """Another process with a rig of its own; its number and its daemons' pids."""
+    command = [sys.executable, "-c", HOLD]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            instance, *pids = map(int, process.stdout.readline().split())
+            yield process, instance, pids
+        finally:
+            process.kill()
+
+
+def gone(pids: list[int]) -> bool:
+    return not any(started(pid) for pid in pids)
+
+
+@pytest.mark.usefixtures("slurm_site_b")
+def test_ctrl_c_takes_the_rig_down():
+    with held() as (process, instance, pids):
+        assert not gone(pids)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        assert gone(pids)
+        assert not folder(instance).exists()
+
+
+@pytest.mark.usefixtures("slurm_site_b")
+def test_what_a_killed_run_left_behind_is_taken_down_by_the_next():
+    with held() as (process, instance, pids):
+        process.kill()
+        process.wait(30)
+        assert not gone(pids)
+        Rig(instance).down()
+        assert gone(pids)
+        assert not folder(instance).exists()
+
+
+@pytest.fixture
+def ordinary_user(slurm_site_a) -> Iterator[list[str]]:
+    """Prefix that runs a command as somebody without any right."""
+    if os.getuid() != 0:
+        pytest.skip("the whole run is an ordinary user's")
+    home = Path("/tmp") / ORDINARY
+    subprocess.run(["useradd", "-p", "*", "-m", "-d", home, ORDINARY], check=True)
+    environment = ["env", f"HOME={home}", "PYTHONDONTWRITEBYTECODE=1", "TMPDIR=/tmp"]
+    identity = [f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--init-groups"]
+    try:
+        yield ["setpriv", *identity, *environment]
+    finally:
+        subprocess.run(["userdel", "-r", ORDINARY], check=True, capture_output=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_an_ordinary_user_gets_a_slurm_of_ones_own(ordinary_user, tmp_path):
+    copy = Path("/tmp") / ORDINARY / "repository"
+    shutil.copytree(REPOSITORY / "tests" / "rig", copy / "tests" / "rig")
+
+    def rig(verb: str) -> str:
+        command = [*ordinary_user, "/usr/bin/python3", "-m", "tests.rig", verb]
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    site = json.loads(rig("up"))["sitea"]
+    try:
+        assert site["user"] == ORDINARY
+        conf = Path(site["key"]).parent.parent / "etc" / "slurm.conf"
+        show = "echo $(id -un) $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES"
+        srun = ["srun", "-p", "gpu", "-N2", "--gpus-per-node=2", "sh", "-c", show]
+        command = [*ordinary_user, f"SLURM_CONF={conf}", *srun]
+        done = subprocess.run(command, cwd="/tmp", capture_output=True, text=True, check=False)
+        assert sorted(done.stdout.splitlines()) == [
+            f"{ORDINARY} a-g1 0,1",
+            f"{ORDINARY} a-g2 0,1",
+        ], done.stderr
+    finally:
+        rig("down")
+    assert gone([pid for pid in site["daemons"].values() if pid])
+    uid = pwd.getpwnam(ORDINARY).pw_uid
+    wait_until(lambda: not any(owned(uid)), "processes of the ordinary user are left")
+
+
+def owned(uid: int) -> Iterator[Path]:
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_uid == uid and started(int(path.name)):
+                yield path
+
+
+def test_compute_nodes_of_site_b_cannot_dial_out(slurm_site_b):
+    site = slurm_site_b
+    reach = "exec 3<>/dev/tcp/{}/{}"
+
+    def dials(address: str, port: int) -> bool:
+        inside = site.network.inside(site.spec.nodes[0])
+        command = [*inside, "timeout", "2", "bash", "-c", reach.format(address, port)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    assert dials(site.spec.control_address, site.spec.ssh_port)
+    assert not dials(site.spec.outside_address, site.spec.ssh_port)
+    assert not dials("192.0.2.1", 443)
+
+
+def test_the_wide_link_takes_twenty_milliseconds(slurm_site_b):
+    address = (slurm_site_b.spec.login_address, slurm_site_b.spec.ssh_port)
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        socket.create_connection(address).close()
+        times.append(time.perf_counter() - began)
+    assert min(times) >= 0.020
+
+
+def test_what_is_missing_is_said_with_the_package_to_install(monkeypatch):
+    monkeypatch.setattr(absence, "found", lambda program: program != "slurmctld")
+    assert "slurmctld is not installed: apt-get install slurmctld." in absence.missing()
