@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
+from jupyter_continuum.errors import SubmitRefused
 from jupyter_continuum.sites.local import (
     check_resources,
     machine_memory_gb,
-    run_shell,
     site_folder,
-    socket_of,
 )
 from jupyter_continuum.sites.processes import JobFolder, ProcessLauncher, Turn
 from jupyter_continuum.sites.profile import EmulatedSite
@@ -29,45 +27,43 @@ from jupyter_continuum.sites.protocols import (
     JobState,
     OfferStatus,
 )
-from jupyter_continuum.sites.shaping import CHUNK, Line, ShapedForward
+from jupyter_continuum.sites.shaping import Line, ShapedForward, hang_up
+from jupyter_continuum.sites.shell import ShellTransport
+from jupyter_continuum.sites.sockets import make_room
 
 PARTITION = "cpu"
 GRACE = timedelta(seconds=1)
 
 
-class EmulatedTransport:
+class EmulatedTransport(ShellTransport):
     """Commands and streams that take as long as they would over the imitated link."""
 
-    def __init__(self, emulated: EmulatedSite) -> None:
+    def __init__(self, emulated: EmulatedSite, site: str = "emulated") -> None:
+        super().__init__(site)
         self.delay_seconds = emulated.delay_ms / 1000
         rate = emulated.rate_mbit * 1e6 / 8
         self.there = Line(self.delay_seconds, rate)
         self.back = Line(self.delay_seconds, rate)
-        self._forwards: list[ShapedForward] = []
-
-    async def connect(self) -> None:
-        return None
+        self._shaped: list[ShapedForward] = []
 
     async def run(
         self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
     ) -> CommandResult:
         await asyncio.sleep(2 * self.delay_seconds)
-        return await run_shell(command, input=input, timeout_seconds=timeout_seconds)
+        return await super().run(command, input=input, timeout_seconds=timeout_seconds)
 
     async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
-        target = socket_of(endpoint)
-        if not target.exists():
-            raise SiteUnreachable(f"Nothing listens at {target} any more: its job has ended.")
-        forward = ShapedForward(
-            path, lambda: asyncio.open_unix_connection(target, limit=CHUNK), self.there, self.back
-        )
+        _, writer = await self._dial(endpoint)
+        await hang_up(writer)
+        make_room(path)
+        forward = ShapedForward(path, lambda: self._dial(endpoint), self.there, self.back)
         await forward.open()
-        self._forwards = [each for each in self._forwards if each.path.exists()] + [forward]
+        self._shaped = [*(each for each in self._shaped if each.path.exists()), forward]
         return forward
 
     async def close(self) -> None:
-        forwards, self._forwards = self._forwards, []
-        await asyncio.gather(*(forward.close() for forward in forwards))
+        shaped, self._shaped = self._shaped, []
+        await asyncio.gather(*(forward.close() for forward in shaped))
 
 
 class EmulatedLauncher(ProcessLauncher):

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
+from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import socket_dir
 from jupyter_continuum.sites.processes import JobFolder, ProcessLauncher, Turn
 from jupyter_continuum.sites.protocols import (
-    CommandResult,
     Endpoint,
     Forward,
     JobRequest,
     JobState,
     OfferStatus,
 )
+from jupyter_continuum.sites.shell import ShellTransport
+from jupyter_continuum.sites.sockets import make_room, shut
 
 PARTITION = "cores"
 
@@ -30,31 +30,35 @@ def site_folder(site: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectForward:
-    """A gateway's own Unix socket; there is nothing to close."""
+class LinkedForward:
+    """A second name for a gateway's own Unix socket: bytes pass through nobody."""
 
     path: Path
 
     async def close(self) -> None:
-        return None
+        self.path.unlink(missing_ok=True)
 
 
-class LocalTransport:
+class LocalTransport(ShellTransport):
     """Runs commands on this machine; a way to a gateway is the gateway's own Unix socket."""
 
-    async def connect(self) -> None:
-        return None
-
-    async def run(
-        self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
-    ) -> CommandResult:
-        return await run_shell(command, input=input, timeout_seconds=timeout_seconds)
+    def __init__(self, site: str = "local") -> None:
+        super().__init__(site)
 
     async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
-        return DirectForward(socket_of(endpoint))
-
-    async def close(self) -> None:
-        return None
+        if not endpoint.path:
+            return await super().forward(endpoint, path)
+        make_room(path)
+        try:
+            os.link(endpoint.path, path)
+        except FileNotFoundError as error:
+            raise SiteUnreachable(
+                f"{self._site}: nobody listens at {endpoint.path} any more; its job has ended."
+            ) from error
+        except OSError:  # on another file system
+            return await super().forward(endpoint, path)
+        shut(path)
+        return LinkedForward(path)
 
 
 class LocalLauncher(ProcessLauncher):
@@ -127,43 +131,6 @@ def check_resources(
             f"{site}: {memory:g} GB were asked for on one node, which has {memory_gb:g}. "
             "Ask for fewer workers per node or less memory per worker."
         )
-
-
-async def run_shell(command: str, *, input: bytes, timeout_seconds: float) -> CommandResult:
-    """Run ``command`` by ``/bin/sh``; SiteUnreachable after ``timeout_seconds``."""
-    process = await asyncio.create_subprocess_exec(
-        "/bin/sh",
-        "-c",
-        command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            stdout, stderr = await process.communicate(input)
-    except TimeoutError as error:
-        raise SiteUnreachable(
-            f"This machine gave no answer to a command in {timeout_seconds:g} s. Try again later."
-        ) from error
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, 9)
-            await process.wait()
-    status = process.returncode
-    assert status is not None
-    return CommandResult(status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
-
-
-def socket_of(endpoint: Endpoint) -> Path:
-    """The Unix socket of ``endpoint``; on this machine every gateway has one."""
-    if not endpoint.path:
-        raise SiteError(
-            f"A gateway of this machine announced {endpoint.host}:{endpoint.port} instead of a "
-            "Unix socket. Start its job again."
-        )
-    return Path(endpoint.path)
 
 
 def machine_memory_gb() -> float:

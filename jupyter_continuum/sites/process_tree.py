@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from psutil import Process
 
 MARK = "JC_JOB_FOLDER"
-KILL_ROUNDS = 5
+LOOK_SECONDS = 0.2
+GIVE_UP_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +79,22 @@ def tree_is_alive(leader: Leader) -> bool:
 
 
 async def end_tree(folder: Path, *, kill_after_seconds: float) -> None:
-    """End every process of the tree of ``folder``: SIGTERM, then SIGKILL for what is left."""
+    """End every process of the tree of ``folder``: SIGTERM, then SIGKILL for what is left.
+
+    SiteError when something does not even end then.
+    """
     import psutil
 
-    processes = _members(folder)
-    _signal(processes, kill=False)
-    await asyncio.to_thread(psutil.wait_procs, processes, timeout=kill_after_seconds)
-    for _ in range(KILL_ROUNDS):  # a process may have forked while it was looked for
-        left = _members(folder)
-        if not left:
-            return
-        _signal(left, kill=True)
-        await asyncio.to_thread(psutil.wait_procs, left, timeout=1)
-    raise SiteError(f"Processes of {folder.name} do not end ({left[0].pid}). End them by hand.")
+    kill_at = time.monotonic() + kill_after_seconds
+    told: set[Process] = set()
+    # Looked for again each time: a process may have forked while it was being told.
+    while left := _members(folder):
+        late = time.monotonic() - kill_at
+        if late > GIVE_UP_SECONDS:
+            raise SiteError(f"Process {left[0].pid} of {folder} does not end. End it by hand.")
+        _signal(left if late > 0 else set(left) - told, kill=late > 0)
+        told.update(left)
+        await asyncio.to_thread(psutil.wait_procs, left, timeout=LOOK_SECONDS)
 
 
 def _members(folder: Path) -> list[Process]:

@@ -112,6 +112,7 @@ class ProcessLauncher(ABC):
 
     def script(self, request: JobRequest) -> str:
         folder = self._job_folder(request.name)
+        self.check(request)
         return job_script(request, folder=folder, site=self.site)
 
     async def submit(self, request: JobRequest) -> Job:
@@ -142,7 +143,7 @@ class ProcessLauncher(ABC):
         )
 
     async def agents(self) -> tuple[Agent, ...]:
-        return self._read_agents(self._read_jobs(datetime.now(UTC)))
+        return (await self.poll()).agents
 
     async def cancel(self, names: Sequence[str]) -> None:
         folders = [self._job_folder(name) for name in names]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from jupyter_continuum.errors import SiteError
+from jupyter_continuum.sites.sockets import shut
 
 CHUNK = 64 * 1024
 BACKLOG_SECONDS = 0.02
@@ -96,7 +98,7 @@ class ShapedForward:
 
     async def open(self) -> None:
         self._server = await asyncio.start_unix_server(self._accept, self.path, limit=CHUNK)
-        os.chmod(self.path, 0o600)
+        shut(self.path)
 
     async def close(self) -> None:
         if self._server is not None:
@@ -121,11 +123,17 @@ class ShapedForward:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(carry(reader, far_writer, self.there))
                 tasks.create_task(carry(far_reader, writer, self.back))
-        except* OSError:  # one end has gone: both go
+        except* (OSError, SiteError):  # one end has gone: both go
             pass
         finally:
-            for each in (writer, far_writer):
-                if each is not None:
-                    each.close()
-                    with contextlib.suppress(OSError):
-                        await each.wait_closed()
+            await hang_up(writer, far_writer)
+
+
+async def hang_up(*writers: asyncio.StreamWriter | None) -> None:
+    """Close all of them first, then see them gone: being cancelled leaves none open."""
+    open_ones = [writer for writer in writers if writer is not None]
+    for writer in open_ones:
+        writer.close()
+    for writer in open_ones:
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import tempfile
 import time
@@ -17,6 +18,13 @@ from jupyter_continuum.sites.processes import JobFolder
 from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import Endpoint, JobRequest, JobState
 from jupyter_continuum.sites.shaping import Line
+from jupyter_continuum.sites.testing import (
+    ANNOUNCE,
+    STAY,
+    LauncherTests,
+    TransportTests,
+    announced,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -227,3 +235,35 @@ async def test_no_tcp_port_listens(link):
     own = psutil.Process().net_connections("tcp")
     assert not [each for each in own if each.status == psutil.CONN_LISTEN]
     assert socket.AF_UNIX  # the link itself is one
+
+
+class TestEmulatedTransport(TransportTests):
+    @pytest.fixture
+    async def transport(self):
+        transport = EmulatedTransport(EmulatedSite(delay_ms=2, rate_mbit=1000))
+        yield transport
+        await transport.close()
+
+
+class TestEmulatedLauncher(LauncherTests):
+    REFUSED = (*LauncherTests.REFUSED, {"nodes": 9}, {"walltime_seconds": 10**6})
+
+    @pytest.fixture
+    async def launcher(self, short_folder):
+        return launcher(short_folder, queue_seconds=0.2)
+
+    @pytest.fixture
+    def stub(self, short_folder):
+        def write(lines: str) -> str:
+            path = short_folder / f"python-{secrets.token_hex(4)}"
+            path.write_text(f"#!/bin/sh\n{lines}\n")
+            path.chmod(0o700)
+            return str(path)
+
+        return write
+
+    async def test_every_node_of_a_job_has_an_agent(self, launcher, job):
+        request = job(ANNOUNCE + STAY, nodes=2, join=(b"{}", b"{}"))
+        await launcher.submit(request)
+        agents = await announced(launcher, request.name, 2)
+        assert [agent.rank for agent in agents] == [0, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 import tempfile
 from pathlib import Path
@@ -12,15 +13,28 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
+from jupyter_continuum.errors import SubmitRefused
 from jupyter_continuum.sites import process_tree
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.protocols import Endpoint, Job, JobRequest, JobState
+from jupyter_continuum.sites.testing import LauncherTests, TransportTests
 
 STUB = """#!/bin/sh
 # Stands in for a Python whose worker agent does what AGENT says.
 {agent}
 """
+
+
+def stubs(folder: Path):
+    """Writes executables into ``folder``."""
+
+    def write(lines: str) -> str:
+        path = folder / f"python-{secrets.token_hex(4)}"
+        path.write_text(STUB.format(agent=lines))
+        path.chmod(0o700)
+        return str(path)
+
+    return write
 
 
 @pytest.fixture
@@ -30,10 +44,8 @@ def site():
 
 
 def request(site: LocalLauncher, agent: str, name: str = "jc-c-g-00000001", **asked) -> JobRequest:
-    stub = site.folder / "python"
-    stub.write_text(STUB.format(agent=agent))
-    stub.chmod(0o700)
-    return JobRequest(name=name, python=str(stub), **{"join": (b'{"secret":1}',)} | asked)
+    python = stubs(site.folder)(agent)
+    return JobRequest(name=name, python=python, **{"join": (b'{"secret":1}',)} | asked)
 
 
 async def reached(site: LocalLauncher, name: str, *states: JobState) -> Job:
@@ -192,21 +204,38 @@ async def test_more_than_the_machine_has_is_refused(site):
     assert not (site.folder / "jobs").exists()
 
 
-async def test_transport_runs_a_command_with_input():
-    result = await LocalTransport().run("cat; exit 3", input=b"hello")
-    assert (result.status, result.stdout) == (3, "hello")
-
-
-async def test_transport_gives_up_on_time_and_leaves_nothing():
-    with pytest.raises(SiteUnreachable):
-        await LocalTransport().run("sleep 61.25 & sleep 61.25", timeout_seconds=0.2)
-    left = [each.info["cmdline"] for each in psutil.process_iter(["cmdline"])]
-    assert ["sleep", "61.25"] not in left
-
-
 def test_script_is_readable_shell(site):
-    text = site.script(JobRequest(name="jc-c-g-00000001", nodes=2, prologue="module load x"))
+    text = site.script(JobRequest(name="jc-c-g-00000001", prologue="module load x"))
     assert text.startswith("#!/bin/sh\n")
     assert f"{sys.executable} -P -m jupyter_continuum.worker" in text
     assert "module load x" in text
     assert os.fspath(site.folder) in text
+
+
+class TestLocalTransport(TransportTests):
+    @pytest.fixture
+    async def transport(self):
+        transport = LocalTransport()
+        yield transport
+        await transport.close()
+
+
+class TestLocalLauncher(LauncherTests):
+    @pytest.fixture
+    async def launcher(self, site):
+        return site
+
+    @pytest.fixture
+    def stub(self, site):
+        return stubs(site.folder)
+
+
+async def test_way_to_a_gateway_is_its_own_socket(site):
+    """No byte passes through this process: the hub talks to the gateway itself."""
+    gateway = site.folder / "g0.sock"
+    server = await asyncio.start_unix_server(lambda _, writer: writer.close(), gateway)
+    forward = await LocalTransport().forward(Endpoint(path=str(gateway)), site.folder / "f.sock")
+    assert forward.path.samefile(gateway)
+    await forward.close()
+    assert gateway.exists()
+    server.close()
