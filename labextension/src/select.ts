@@ -33,6 +33,12 @@ export function hasGpus(offer: IOffer): boolean {
   return offer.gpu_model !== null || (offer.gpus_per_node ?? 0) > 0;
 }
 
+/** Models of a site's GPUs, each once. */
+export function gpuModels(site: ISite): readonly string[] {
+  const models = site.offers.map(offer => offer.gpu_model);
+  return [...new Set(models.filter(model => model !== null))];
+}
+
 /** Workers that one job of this offer brings, when nothing else is said. */
 export function workersPerJob(
   offer: IOffer | undefined,

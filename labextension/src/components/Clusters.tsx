@@ -12,6 +12,7 @@ import { usePanel } from './context';
 import { Group } from './Group';
 import { IconButton } from './IconButton';
 import { Section } from './Section';
+import { Sentence } from './Sentence';
 import { Dot, StateWord } from './State';
 
 /** Clusters that run, whoever launched them. */
@@ -67,7 +68,8 @@ function Cluster({ cluster }: { readonly cluster: ICluster }): JSX.Element {
       <p className="jp-Continuum-clusterState" role="status">
         <StateWord state={cluster.state} />
         {` ${trans.__('since %1', format.clock(cluster.started))}`}
-        {cluster.reason && ` · ${cluster.reason}`}
+        {cluster.reason && ' · '}
+        <Sentence text={cluster.reason} />
       </p>
       {busy && (
         <p className="jp-Continuum-wait" role="status">

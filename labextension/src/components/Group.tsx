@@ -4,6 +4,7 @@ import * as format from '../format';
 import { tally } from '../select';
 import type { ICluster, IGroup, IWorker } from '../wire';
 import { usePanel } from './context';
+import { Sentence } from './Sentence';
 import { Dot, StateWord, stateWord } from './State';
 import { Stepper } from './Stepper';
 
@@ -52,7 +53,8 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
       {(group.state !== 'ready' || group.reason || !group.workers.length) && (
         <p className="jp-Continuum-groupState">
           <StateWord state={group.state} />
-          {group.reason && ` · ${group.reason}`}
+          {group.reason && ' · '}
+          <Sentence text={group.reason} />
         </p>
       )}
       {group.workers.length > 0 && (
@@ -134,7 +136,8 @@ function Worker({ worker }: { readonly worker: IWorker }): JSX.Element {
       )}
       <span className="jp-Continuum-workerState">
         <StateWord state={worker.state} />
-        {worker.reason && ` · ${worker.reason}`}
+        {worker.reason && ' · '}
+        <Sentence text={worker.reason} />
       </span>
     </li>
   );

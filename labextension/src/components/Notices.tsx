@@ -1,4 +1,5 @@
 import { usePanel } from './context';
+import { Sentence } from './Sentence';
 
 /** What wants the person's attention before anything else: questions, and a broker that is gone. */
 export function Notices(): JSX.Element {
@@ -7,7 +8,9 @@ export function Notices(): JSX.Element {
     <>
       {model.phase === 'failed' && (
         <div className="jp-Continuum-notice" data-tone="bad" role="alert">
-          <p>{model.trouble}</p>
+          <p>
+            <Sentence text={model.trouble} />
+          </p>
           <button
             type="button"
             className="jp-Continuum-button"

@@ -6,11 +6,12 @@ import {
 import { useId, useState } from 'react';
 
 import * as format from '../format';
-import { isConnected, matching } from '../select';
+import { gpuModels, isConnected, matching } from '../select';
 import type { ISite } from '../wire';
 import { usePanel } from './context';
 import { Offer } from './Offer';
 import { Section } from './Section';
+import { Sentence } from './Sentence';
 import { Dot, StateWord } from './State';
 
 /** Every site there is, connected ones first. */
@@ -102,6 +103,7 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
   );
   const body = useId();
   const Caret = open ? caretDownIcon : caretRightIcon;
+  const gist = useGist(site);
   const busy = model.busy.get(`site:${site.id}`);
   return (
     <li className="jp-Continuum-site" data-site={site.id}>
@@ -125,7 +127,8 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
         )}
         <span className="jp-Continuum-siteState">
           <StateWord state={site.state} />
-          {(busy || site.reason) && ` · ${busy || site.reason}`}
+          {(busy || gist) && ' · '}
+          <Sentence text={busy ?? gist} />
         </span>
       </button>
       <div id={body} hidden={!open}>
@@ -135,11 +138,28 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
   );
 }
 
+/** What a line can say about a site: why it is as it is, or what it would offer. */
+function useGist(site: ISite): string {
+  const { trans } = usePanel();
+  if (site.state !== 'catalogued') {
+    return site.reason;
+  }
+  const models = gpuModels(site);
+  return models.length
+    ? models.join(', ')
+    : trans._n('%1 offer', '%1 offers', site.offers.length);
+}
+
 function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
   const { model, actions, trans } = usePanel();
   const busy = model.busy.has(`site:${site.id}`);
   return (
     <div className="jp-Continuum-siteBody">
+      {site.state === 'catalogued' && site.reason && (
+        <p className="jp-Continuum-siteReason">
+          <Sentence text={site.reason} />
+        </p>
+      )}
       <ul className="jp-Continuum-offers" aria-label={trans.__('Offers')}>
         {site.offers.map(offer => (
           <Offer key={offer.id} offer={offer} />
@@ -149,7 +169,7 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
         <p className="jp-Continuum-hint">{trans.__('No offers known yet.')}</p>
       )}
       <p className="jp-Continuum-siteFoot">
-        {site.state === 'catalogued' && (
+        {site.state === 'catalogued' && hasLogin(site) && (
           <button
             type="button"
             className="jp-Continuum-button"
@@ -197,6 +217,11 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
 /** False for what lies on this machine: nothing to log in to, always looked at. */
 function isFar(site: ISite): boolean {
   return !['local', 'emulated'].includes(site.kind);
+}
+
+/** True for what is logged in to; clouds are not, and cannot be launched on yet. */
+function hasLogin(site: ISite): boolean {
+  return ['hpc', 'own'].includes(site.kind);
 }
 
 function Chip(props: {
