@@ -59,7 +59,7 @@ def open_client(
     from distributed import Client
 
     adopt(client_config(attachment))
-    return Client(
+    return Client(  # type: ignore[no-untyped-call]
         attachment.address,
         security=security(
             key=identity.key, certificate=attachment.certificate, authority=attachment.ca

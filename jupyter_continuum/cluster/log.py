@@ -58,10 +58,10 @@ def quiet_libraries() -> None:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.propagate = False
-    for name, logger in logging.root.manager.loggerDict.items():
-        if name.startswith("distributed.") and isinstance(logger, logging.Logger):
-            logger.handlers = [h for h in logger.handlers if not _prints(h)]
-            logger.propagate = True
+    for name, child in logging.root.manager.loggerDict.items():
+        if name.startswith("distributed.") and isinstance(child, logging.Logger):
+            child.handlers = [each for each in child.handlers if not _prints(each)]
+            child.propagate = True
 
 
 def _prints(handler: logging.Handler) -> bool:

@@ -6,6 +6,8 @@ from distributed.active_memory_manager import ReduceReplicas as Stock
 from distributed.active_memory_manager import SuggestionGenerator
 from distributed.scheduler import TaskState
 
+from jupyter_continuum.cluster.scheduler import ContinuumScheduler
+
 
 class ReduceReplicas(Stock):
     """As Dask's own policy, but leaves as many copies as ``replicate`` or ``scatter`` made.
@@ -25,5 +27,6 @@ class ReduceReplicas(Stock):
         return len(ts.who_has or ()) + len(added) - len(dropped)
 
     def _wanted(self, ts: TaskState) -> int:
-        wanted: int = self.manager.scheduler.wanted_copies.get(ts, 1)
-        return wanted
+        scheduler = self.manager.scheduler
+        assert isinstance(scheduler, ContinuumScheduler)
+        return scheduler.wanted_copies.get(ts, 1)

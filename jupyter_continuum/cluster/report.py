@@ -22,7 +22,6 @@ MAX_LINE = 16 * 1024 * 1024
 MEMORY_STEP = 4 * 2**20
 """Memory is told in steps of so many bytes, so that a worker at rest is not news."""
 
-WAITING = ("waiting", "queued", "no-worker")
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +74,8 @@ class Report(SchedulerPlugin):
         now = time.time()
         workers = [self._worker(worker, now) for worker in scheduler.workers.values()]
         running = sum(worker["processing"] for worker in workers)
-        waiting = sum(
-            prefix.states[state] for prefix in scheduler.task_prefixes.values() for state in WAITING
-        )
+        states = [prefix.states for prefix in scheduler.task_prefixes.values()]
+        waiting = sum(each["waiting"] + each["queued"] + each["no-worker"] for each in states)
         return {
             "cluster": self.cluster,
             "workers": workers,
@@ -102,6 +100,7 @@ class Report(SchedulerPlugin):
             "done": self._done[worker.address],
             "last_seen_seconds": max(0, round(now - worker.last_seen)),
             "host": str(worker.extra.get("node", worker.host)),
+            "device": str(worker.extra.get("device", "")),
             "pid": worker.pid,
         }
 

@@ -39,7 +39,7 @@ def security(*, key: str, certificate: str, authority: str) -> Security:
     """Mutual TLS with this leaf in every role; nothing of it lies in a file."""
     from distributed import Security
 
-    return Security(
+    return Security(  # type: ignore[no-untyped-call]
         require_encryption=True,
         tls_ca_file=authority,
         tls_client_key=key,

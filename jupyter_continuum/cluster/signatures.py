@@ -25,16 +25,17 @@ def check_signatures() -> None:
     """
     import distributed
 
+    installed: str = distributed.__version__  # type: ignore[attr-defined]
     changed = list(_changed())
     if changed:
         raise IncompatibleDask(
-            f"distributed {distributed.__version__} cannot be used: {'; '.join(changed)}. "
+            f"distributed {installed} cannot be used: {'; '.join(changed)}. "
             f"Install a release from {_text(TESTED_FROM)} to {_text(TESTED_TO)}, or a newer "
             "jupyter-continuum."
         )
-    if not TESTED_FROM <= _release(distributed.__version__) <= TESTED_TO:
+    if not TESTED_FROM <= _release(installed) <= TESTED_TO:
         warnings.warn(
-            f"distributed {distributed.__version__} was not tested with this jupyter-continuum "
+            f"distributed {installed} was not tested with this jupyter-continuum "
             f"({_text(TESTED_FROM)} to {_text(TESTED_TO)} were).",
             stacklevel=2,
         )

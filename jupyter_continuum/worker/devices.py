@@ -46,7 +46,7 @@ def share_devices(
 def describe_gpus(devices: Sequence[str]) -> list[dict[str, Any]]:
     """Model and memory of NVIDIA devices where NVML is there; otherwise their names alone."""
     try:
-        import pynvml
+        import pynvml  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         return [{"device": device} for device in devices]
     try:
