@@ -48,14 +48,13 @@ def use_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Folders of this test alone, and a socket folder that is gone afterwards."""
-    from jupyter_continuum.paths import socket_dir
-
+    """Folders of this test alone; sockets and temporary files lie in them too."""
     root = Path(tempfile.mkdtemp(prefix="jct-"))
     use_folders(monkeypatch, root)
-    sockets = socket_dir()
+    (root / "t").mkdir(mode=0o700)
+    monkeypatch.setenv("TMPDIR", str(root / "t"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asked for before, and remembered since
     yield root
-    shutil.rmtree(sockets, ignore_errors=True)
     shutil.rmtree(root, ignore_errors=True)
 
 

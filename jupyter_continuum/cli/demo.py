@@ -37,6 +37,8 @@ SITES: dict[str, dict[str, Any]] = {  # fields of an EmulatedSite, and a name
     },
 }
 
+WORKERS = {"fjord": 2, "glacier": 1, "iberia": 1}
+
 
 def demo(options: Namespace) -> int:
     """Run it; 0 when all went well and nothing is left."""
@@ -81,7 +83,10 @@ def start_federation(tell: Any) -> None:  # print, or print on standard error
         call_broker("connect", profile=profile)
     plan = {
         "name": CLUSTER,
-        "groups": [{"offer": f"{site}/cpu", "name": site} for site in SITES],
+        "groups": [
+            {"offer": f"{site}/cpu", "name": site, "workers_per_node": number}
+            for site, number in WORKERS.items()
+        ],
     }
     progress = Progress(tell)
     with open_broker() as broker:

@@ -1,0 +1,222 @@
+"""The commands, as a person runs them, against a real broker and an imitated site."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-P", "-m", "jupyter_continuum.cli"]
+SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    status: int
+    out: str
+    err: str
+
+
+def continuum(*words: str) -> Ran:
+    done = subprocess.run(
+        [*COMMAND, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert "Traceback" not in done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def told(*words: str) -> Any:
+    """What ``--json`` says of a command that went well."""
+    ran = continuum(*words, "--json")
+    assert ran.status == 0, ran.err
+    return json.loads(ran.out)
+
+
+@pytest.fixture
+def site(broker: Any) -> str:
+    settings = "queue_seconds=0,delay_ms=1,nodes=2,cpus_per_node=2,country=NO"
+    ran = continuum(
+        *("connect", "lab", "--emulated", settings, "--name", "The <lab>"),
+        *("--python", sys.executable, "--yes"),
+    )
+    assert ran.status == 0, ran.err
+    assert "lab: ready" in ran.out
+    return "lab"
+
+
+@pytest.fixture
+def cluster(site: str) -> str:
+    ran = continuum("launch", "--on", "lab/cpu", "--name", "span")
+    assert ran.status == 0, ran.err
+    assert "1 of 1 workers" in ran.out
+    return "span"
+
+
+def test_a_connected_site_is_listed_with_its_offers(site: str, broker: Any) -> None:
+    lab = next(each for each in told("sites") if each["id"] == "lab")
+    assert (lab["state"], lab["kind"], lab["name"]) == ("ready", "emulated", "The <lab>")
+    assert [offer["id"] for offer in told("offers", "--site", "lab", "--free")] == ["lab/cpu"]
+    assert told("offers", "--site", "lab", "--gpu") == []
+    assert "lab/cpu" in continuum("offers", "--country", "no").out
+    saved = broker.state / "config" / "continuum" / "profiles" / "lab.json"
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert json.loads(saved.read_text())["emulated"]["country"] == "NO"
+
+
+def test_a_disconnected_site_is_gone(site: str, broker: Any) -> None:
+    assert continuum("disconnect", "lab").status == 0
+    assert all(each["id"] != "lab" for each in told("sites"))
+    assert continuum("disconnect", "lab").status == 1
+
+
+def test_a_dry_run_shows_the_script_and_submits_nothing(site: str) -> None:
+    ran = continuum("launch", "--on", "lab/cpu:2", "--dry-run")
+    assert ran.status == 0, ran.err
+    assert "jupyter_continuum.worker" in ran.out
+    assert "Nothing was submitted." in ran.out
+    assert told("list") == []
+
+
+def test_a_cluster_from_launch_to_stop(cluster: str) -> None:
+    import jupyter_continuum as jc
+
+    view = told("list", "span")
+    assert view["groups"][0]["workers"][0]["state"] == "ready"
+    assert "lab" in continuum("list").out
+
+    attached = jc.attach()
+    with attached.get_client() as client:
+        assert client.submit(sum, [1, 2, 3]).result(timeout=30) == 6
+    assert list(attached.addresses) == ["lab"]
+    assert "span: running" in repr(attached)
+
+    continuum("scale", "span", "lab", "2")
+    attached.wait_for_workers(2)
+    assert len(told("logs", "span")) == 2
+    assert told("audit") == []
+
+    ran = continuum("stop", "--all")
+    assert ran.status == 0, ran.err
+    assert "nothing of it is left" in ran.out
+    assert [each for each in told("list") if each["state"] != "stopped"] == []
+
+
+async def test_an_asynchronous_client_is_awaited(cluster: str) -> None:
+    import jupyter_continuum as jc
+
+    async with jc.attach(cluster).get_client(asynchronous=True) as client:
+        assert await client.submit(sum, [1, 2]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("launch", "--on", "nowhere/cpu"), "nowhere"),
+        (("launch", "--on", "lab/gpu"), "lab/gpu"),
+        (("launch", "--on", "lab/cpu", "--nodes", "99"), "node"),
+        (("launch", "--on", "lab/cpu", "--walltime", "100000"), "walltime"),
+        (("launch", "--on", "lab/cpu", "--name", "No Good"), "name"),
+        (("list", "nothing"), "nothing"),
+        (("stop", "nothing"), "nothing"),
+        (("stop",), "Which cluster"),
+        (("scale", "nothing", "lab", "3"), "nothing"),
+        (("logs", "nothing"), "nothing"),
+        (("connect",), "Which site"),
+        (("connect", "Bad Name", "--kind", "local"), "site"),
+        (("connect", "bad", "--host", "x;reboot", "--yes"), "ssh.host"),
+        (("connect", "bad", "--emulated", "nodes=many"), "emulated.nodes"),
+        (("connect", "gone", "--host", "127.0.0.1", "--port", "9", "--yes"), "gone"),
+        (("demo", "--notebook", "/none.ipynb"), "/none.ipynb"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_a_status(
+    site: str, words: tuple[str, ...], said: str
+) -> None:
+    ran = continuum(*words)
+    assert ran.status == 1
+    assert len(ran.err.strip().splitlines()) == 1, ran.err
+    assert said in ran.err
+
+
+def test_an_unknown_word_is_a_usage_line(broker: Any) -> None:
+    assert continuum("fly").status == 2
+
+
+def test_doctor_tells_a_broken_profile_and_fails(site: str, broker: Any) -> None:
+    folder = broker.state / "config" / "continuum" / "profiles"
+    (folder / "odd.json").write_text('{"site": "odd", "kind": "slurm", "acount": "x"}')
+    ran = continuum("doctor")
+    assert ran.status == 1
+    lines = ran.out.splitlines()
+    assert next(line for line in lines if "odd.json" in line).startswith("not ok")
+    assert next(line for line in lines if "site lab" in line).startswith("ok")
+    assert next(line for line in lines if "broker" in line).startswith("ok")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(broker: Any) -> None:
+    words = " ".join([*COMMAND, "sites", "--json"])
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"{words} | head -c1"], capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.stdout == "["
+    assert done.stderr == ""
+
+
+def test_an_interrupted_launch_says_what_goes_on(site: str) -> None:
+    slow = "queue_seconds=600,delay_ms=1"
+    assert continuum("connect", "slow", "--emulated", slow, "--yes").status == 0
+    launch = subprocess.Popen(
+        [*COMMAND, "launch", "--on", "slow/cpu", "--name", "later"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert launch.stdout is not None
+    launch.stdout.readline()
+    launch.send_signal(signal.SIGINT)
+    _, err = launch.communicate(timeout=SECONDS)
+    assert launch.returncode == 130
+    assert "the launch goes on" in err
+    assert [each["name"] for each in told("list")] == ["later"]
+
+
+def test_the_wizard_asks_and_connects(broker: Any) -> None:
+    """At a terminal: two questions for a site of this machine, none of them secret."""
+    answers = b"local\n"
+    leader, follower = pty.openpty()
+    wizard = subprocess.Popen(
+        [*COMMAND, "connect"],
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    os.close(follower)
+    os.write(leader, answers)
+    out, _ = wizard.communicate(timeout=SECONDS)
+    os.close(leader)
+    assert wizard.returncode == 0, out.decode()
+    assert b"Which site?" in out
+    assert b"local: ready" in out
+
+
+def test_a_demo_without_a_browser_leaves_nothing(state: Path) -> None:
+    before = set(Path("/tmp").glob("jcd-*"))
+    summary = told("demo", "--headless")
+    assert [site["name"] for site in summary["sites"]] == ["fjord", "glacier", "iberia"]
+    assert all(site["tasks"] > 0 and site["seconds"] > 0 for site in summary["sites"])
+    pairs = {(link["source"], link["target"]) for link in summary["links"]}
+    assert {("fjord", "glacier"), ("iberia", "fjord")} <= pairs
+    assert set(Path("/tmp").glob("jcd-*")) <= before
