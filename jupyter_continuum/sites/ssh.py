@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,26 +14,13 @@ import asyncssh
 from jupyter_continuum.errors import SiteError, SiteUnreachable
 from jupyter_continuum.sites.profile import SshLogin
 from jupyter_continuum.sites.protocols import Asker, CommandResult, Endpoint
-from jupyter_continuum.sites.sockets import make_room, shut
+from jupyter_continuum.sites.ssh_forward import SshForward, open_forward
 from jupyter_continuum.sites.ssh_login import Connection, SignIn
 
 AT_ONCE = 4
 """OpenSSH's MaxSessions is 10, and slots free late: 8 at once already hit it."""
 OPEN_SECONDS = 20
 OUTPUT_LIMIT = 16 * 2**20
-
-
-class SshForward:
-    """Bytes from a Unix socket here to an endpoint that the login node can dial."""
-
-    def __init__(self, path: Path, listener: asyncssh.SSHListener) -> None:
-        self.path = path
-        self._listener = listener
-
-    async def close(self) -> None:
-        self._listener.close()
-        await self._listener.wait_closed()
-        self.path.unlink(missing_ok=True)
 
 
 class SshTransport:
@@ -55,6 +43,7 @@ class SshTransport:
         self._connection: Connection | None = None
         self._attempt: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._forwards: weakref.WeakSet[SshForward] = weakref.WeakSet()
 
     @property
     def connected(self) -> bool:
@@ -151,13 +140,7 @@ class SshTransport:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await self._try(ssh, endpoint)
-                make_room(path)
-                if endpoint.path:
-                    listener = await ssh.forward_local_path(str(path), endpoint.path)
-                else:
-                    listener = await ssh.forward_local_path_to_port(
-                        str(path), endpoint.host, endpoint.port
-                    )
+                forward = await open_forward(ssh, endpoint, path)
         except asyncssh.ChannelOpenError as error:
             if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
                 raise SiteError(
@@ -171,8 +154,8 @@ class SshTransport:
             raise SiteUnreachable(f"{self._site}: no answer from {where} within 20 s.") from None
         except (OSError, asyncssh.Error) as error:
             raise self._lost(error) from None
-        shut(path)
-        return SshForward(path, listener)
+        self._forwards.add(forward)
+        return forward
 
     async def _try(self, ssh: asyncssh.SSHClientConnection, endpoint: Endpoint) -> None:
         if endpoint.path:
@@ -194,6 +177,8 @@ class SshTransport:
         if self._attempt is not None and not self._attempt.done():
             self._attempt.cancel()
             await asyncio.wait([self._attempt])
+        for forward in tuple(self._forwards):
+            await forward.close()
         if self._connection is not None:
             await self._connection.close()
             self._connection = None

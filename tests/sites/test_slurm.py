@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
 from jupyter_continuum.sites.protocols import Association, Endpoint, JobRequest, JobState
+from jupyter_continuum.sites.shell import ShellTransport
 from jupyter_continuum.sites.slurm import SlurmLauncher
 from jupyter_continuum.sites.ssh import SshTransport
 from jupyter_continuum.sites.testing import ANNOUNCE, RANK, STAY, LauncherTests, announced, settled
@@ -325,3 +327,43 @@ async def test_a_node_that_loses_power_fails_its_job(slurm_site, launcher, ask_f
     finally:
         slurm_site.start_node(node)
         slurm_site.wait_for_nodes()
+
+
+async def test_the_worker_agent_starts_and_its_gateway_is_reached(
+    slurm_site, transport, launcher, ask_for, worker_python, tmp_path
+):
+    """Nothing stands in here: the package as installed, in a job, behind the site's walls."""
+    ticket = {
+        "protocol": 1, "cluster": "c", "cluster_id": "0a1b2c", "site": slurm_site.spec.name,
+        "job": "", "rank": 0, "agent": secrets.token_hex(4), "token": secrets.token_hex(32),
+        "group": "g", "job_number": 0, "workers": 1, "threads": 1, "gpus_per_worker": 0,
+        "memory_limit_bytes": 0, "lease_seconds": 60, "walltime_seconds": 300, "direct": "tcp",
+    }  # fmt: skip
+    request = ask_for(python=str(worker_python))
+    ticket["job"] = request.name
+    request = replace(request, join=(json.dumps(ticket).encode(),))
+    await launcher.submit(request)
+    (agent,) = await announced(launcher, request.name, 1)
+    join = slurm_site.work / "jobs" / request.name / "join-0.json"
+    assert not join.exists(), "the secret outlived its use"
+    forward = await transport.forward(agent.endpoints[0], tmp_path / "f" / "g.sock")
+    reader, writer = await asyncio.open_unix_connection(forward.path)
+    assert (await reader.readline()).endswith(b"\n"), "the gateway speaks first"
+    writer.close()
+    await forward.close()
+    assert ticket["token"] not in await launcher.log(request.name)
+
+
+async def test_sbatch_on_this_machines_path_needs_no_ssh(slurm_site_a, monkeypatch, tmp_path):
+    monkeypatch.setenv("SLURM_CONF", slurm_site_a.daemons.environment["SLURM_CONF"])
+    launcher = SlurmLauncher(ShellTransport("here"), str(tmp_path), site="here")
+    stub = tmp_path / "python"
+    stub.write_text(f"#!/bin/sh\n{RANK}{ANNOUNCE}{STAY}\n")
+    stub.chmod(0o755)
+    request = JobRequest(name="jc-t-here-00000000", python=str(stub), join=(b"{}",))
+    await launcher.submit(request)
+    await announced(launcher, request.name, 1)
+    await launcher.cancel([request.name])
+    ended = await settled(launcher, request.name)
+    assert ended is not None
+    assert ended.state is JobState.CANCELLED
