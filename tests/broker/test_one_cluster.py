@@ -1,0 +1,114 @@
+"""One cluster over several sites, looked at and used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.start import log_path
+from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
+from jupyter_continuum.paths import data_dir, socket_dir
+from tests.broker.conftest import View, processes, wait_for
+
+Attach = Callable[[str], Any]
+
+
+def test_a_task_at_one_site_uses_a_result_of_another(standing: View, client_of: Attach) -> None:
+    client = client_of("main")
+    forty = client.submit(lambda: 40, workers=["north-0-0-0"], pure=False)
+    answer = client.submit(lambda x: x + 2, forty, workers=["south-0-0-0"], pure=False)
+    assert answer.result(timeout=30) == 42
+    wanted = {("north", "south"), ("south", "home")}
+    wait_for("main", lambda view: wanted <= {(x["source"], x["target"]) for x in view["links"]})
+
+
+def test_no_process_of_a_cluster_listens_on_the_network_but_the_dashboard(
+    standing: View,
+) -> None:
+    found = processes()
+    assert len(found) >= 8  # hub, scheduler, three agents, three workers
+    listening = {
+        (connection.laddr.ip, connection.laddr.port)
+        for process in found
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {("127.0.0.1", standing["dashboard_port"])}
+
+
+def test_secrets_are_in_no_log_argument_environment_or_event(
+    standing: View,
+) -> None:
+    (stored,) = [json.loads(p.read_bytes()) for p in data_dir().glob("clusters/*/cluster.json")]
+    tokens = [
+        agent["token"]
+        for group in stored["groups"]
+        for job in group["jobs"]
+        for agent in job["agents"]
+    ]
+    assert len(tokens) == 3
+    secrets = [*tokens, "PRIVATE KEY"]
+    seen = [
+        log_path().read_text(),
+        json.dumps(call_broker("clusters")),
+        json.dumps(call_broker("sites")),
+    ]
+    seen += [text for text in call_broker("logs", name="main").values()]
+    for process in processes():
+        seen.append(" ".join(process.cmdline()))
+        seen.append(json.dumps(process.environ()))
+    sockets = [path for path in socket_dir().rglob("*") if path.is_file()]
+    seen += [path.read_text(errors="replace") for path in sockets]
+    for secret in secrets:
+        assert not [text for text in seen if secret in text]
+
+
+def test_a_second_cluster_of_the_same_name_is_refused(standing: View) -> None:
+    with pytest.raises(PlanRefused, match="there already"):
+        call_broker("launch", plan={"name": "main", "groups": [{"offer": "south/cpu"}]})
+
+
+def test_a_site_in_use_cannot_be_disconnected(standing: View) -> None:
+    with pytest.raises(ContinuumError, match="used by main"):
+        call_broker("disconnect", site="north")
+
+
+@pytest.mark.parametrize(
+    ("group", "sentence"),
+    [
+        ({"offer": "nowhere/cpu"}, "There is no offer 'nowhere/cpu'"),
+        ({"offer": "north/gpu"}, "Did you mean north/cpu"),
+        ({"offer": "lumi/standard-g"}, "connect lumi"),
+        ({"offer": "puhti/gpu"}, "shut down"),
+        ({"offer": "north/cpu", "gpus_per_worker": 1}, "has no GPUs"),
+        ({"offer": "north/cpu", "nodes": 3}, "at most 2 nodes"),
+        ({"offer": "north/cpu", "walltime_minutes": 61}, "60 minutes at most"),
+        ({"offer": "north/cpu", "account": "x\n#SBATCH --uid=0"}, "account"),
+        ({"offer": "north/cpu", "name": "a;rm -rf"}, "name"),
+        ({"offer": "north/cpu", "jobs": -1}, "jobs"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_in_one_sentence(
+    standing: View, group: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(PlanRefused, match=sentence) as refused:
+        call_broker("launch", plan={"name": "other", "groups": [group]})
+    assert "Traceback" not in str(refused.value)
+    assert [each["name"] for each in call_broker("clusters")] == ["main"]
+
+
+def test_a_retired_offer_says_so(standing: View) -> None:
+    offers = [offer for site in call_broker("sites", retired=True) for offer in site["offers"]]
+    retired = [offer for offer in offers if offer["site"] in ("puhti", "mahti")]
+    assert retired
+    assert not any(offer["launchable"] for offer in retired)
+
+
+def test_an_unknown_cluster_is_named(standing: View) -> None:
+    with pytest.raises(Unknown, match="no cluster 'x'"):
+        call_broker("stop", name="x")
