@@ -2,6 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { type INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { PromiseDelegate } from '@lumino/coreutils';
 
 import type { IActions } from './components/context';
 import * as dialogs from './dialogs';
@@ -88,7 +89,16 @@ export class Actions implements IActions {
 
   answer(prompt: IPrompt): void {
     void this.reporting(async () => {
-      const answer = await dialogs.askPrompt(prompt, this.trans);
+      const gone = new PromiseDelegate<void>();
+      const look = () => {
+        if (!this.model.prompts.some(it => it.id === prompt.id)) {
+          gone.resolve();
+        }
+      };
+      this.model.stateChanged.connect(look);
+      const answer = await dialogs
+        .askPrompt(prompt, gone.promise, this.trans)
+        .finally(() => this.model.stateChanged.disconnect(look));
       if (answer !== null) {
         await this.model.answer(prompt.id, answer.value);
       }

@@ -23,9 +23,13 @@ class FormBody extends ReactWidget implements Dialog.IBodyWidget<FormData> {
   }
 }
 
-/** Ask what only the person knows. `null`: decide later; `{ value: null }`: refused. */
+/**
+ * Ask what only the person knows. `null`: decide later; `{ value: null }`: refused.
+ * The dialog closes by itself once the prompt is `gone`: answered elsewhere, or too late.
+ */
 export async function askPrompt(
   prompt: IPrompt,
+  gone: Promise<void>,
   trans: TranslationBundle
 ): Answer<{ value: string | null }> {
   const isHostKey = prompt.kind === 'host-key';
@@ -49,7 +53,7 @@ export async function askPrompt(
       </p>
     </form>
   );
-  const result = await showDialog({
+  const dialog = new Dialog({
     title: trans.__('%1 asks', prompt.site),
     body,
     focusNodeSelector: 'input',
@@ -65,6 +69,8 @@ export async function askPrompt(
       })
     ]
   });
+  void gone.then(() => dialog.isDisposed || dialog.reject());
+  const result = await dialog.launch();
   if (!result.button.accept) {
     return null;
   }

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -17,11 +15,10 @@ def site(panel: Locator, identifier: str) -> Locator:
     return panel.locator(f"[data-site='{identifier}'] > button")
 
 
-def test_site_records_are_there_within_a_second_of_opening(lab: Lab) -> None:
-    started = time.monotonic()
+def test_site_records_are_there_when_the_panel_opens(lab: Lab) -> None:
     panel = lab.open_panel()
     expect(site(panel, "leonardo")).to_be_visible()
-    assert time.monotonic() - started < 1
+    expect(panel.locator("[data-site]")).to_have_count(len(sample.SITES))
 
 
 def test_every_site_shows_its_state_in_words(lab: Lab) -> None:
@@ -88,6 +85,9 @@ def test_launching_sends_the_plan(lab: Lab, broker: BrokerDouble) -> None:
     panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
     panel.get_by_role("button", name="Add emulated-b/cpu to the launch").click()
     panel.get_by_role("button", name="Jobs at emulated-b/cpu +1").click()
+    minutes = panel.get_by_role("textbox", name="Minutes of walltime at emulated-b/cpu")
+    minutes.fill("30")
+    minutes.blur()
     name = panel.get_by_role("textbox", name="Cluster name")
     name.fill("Not A Name")
     expect(panel.get_by_role("button", name="Launch", exact=True).last).to_be_disabled()
@@ -99,7 +99,7 @@ def test_launching_sends_the_plan(lab: Lab, broker: BrokerDouble) -> None:
         "name": "mine",
         "groups": [
             {"offer": "emulated-a/cpu", "jobs": 1, "nodes": 1},
-            {"offer": "emulated-b/cpu", "jobs": 2, "nodes": 1},
+            {"offer": "emulated-b/cpu", "jobs": 2, "nodes": 1, "walltime_minutes": 30},
         ],
     }
 
@@ -193,6 +193,16 @@ def test_a_prompt_put_aside_stays_in_the_panel_and_can_be_refused(
     expect(panel.get_by_role("button", name="Answer…")).to_have_count(0)
     answers = [params for method, params in broker.calls if method == "answer"]
     assert answers == [{"id": "p-1", "value": None}]
+
+
+def test_a_prompt_answered_elsewhere_closes_here(lab: Lab, broker: BrokerDouble) -> None:
+    broker.answers["prompts"] = [sample.PROMPT]
+    lab.open_panel()
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("one-time code")
+    broker.emit({"kind": "prompt-gone", "id": "p-1"})
+    expect(dialog).to_have_count(0)
+    assert not [method for method, _ in broker.calls if method == "answer"]
 
 
 def test_connecting_a_site_asks_for_the_login(lab: Lab, broker: BrokerDouble) -> None:

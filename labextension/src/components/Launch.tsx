@@ -4,6 +4,7 @@ import { findOffer, workersPerJob } from '../select';
 import type { IPick } from '../tokens';
 import { usePanel } from './context';
 import { IconButton } from './IconButton';
+import { Minutes } from './Minutes';
 import { Section } from './Section';
 import { Stepper } from './Stepper';
 
@@ -128,6 +129,18 @@ function Pick({ pick }: { readonly pick: IPick }): JSX.Element {
             onChange={nodes => model.change(pick.offer, { nodes })}
           />
           {trans._n('node', 'nodes', pick.nodes)}
+        </label>
+        <label>
+          {trans.__('for')}
+          <Minutes
+            label={trans.__('Minutes of walltime at %1', pick.offer)}
+            placeholder={trans.__('60')}
+            value={pick.walltimeMinutes}
+            onChange={walltimeMinutes =>
+              model.change(pick.offer, { walltimeMinutes })
+            }
+          />
+          {trans.__('min')}
         </label>
         <span className="jp-Continuum-pickTotal">
           {trans._n('= %1 worker', '= %1 workers', workers)}

@@ -71,10 +71,15 @@ function Terms(props: {
   ];
   return (
     <div className="jp-Continuum-offerTerms">
-      <span className="jp-Continuum-code">{offer.name}</span>
+      <span className="jp-Continuum-code">{withinSite(offer)}</span>
       {terms.filter(Boolean).map(term => ` · ${term}`)}
     </div>
   );
+}
+
+/** What a plan calls it, less the site: several offers may share a partition. */
+function withinSite(offer: IOffer): string {
+  return offer.id.slice(offer.id.indexOf('/') + 1);
 }
 
 /** How many are free now; unknown is said to be unknown. */
