@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +47,16 @@ def use_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
     patch.delenv("XDG_RUNTIME_DIR", raising=False)
 
 
-@pytest.fixture
-def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Folders of this test alone; sockets and temporary files lie in them too."""
+@contextmanager
+def own_state() -> Iterator[Path]:
+    """Folders for one test alone; sockets and temporary files lie in them too."""
     root = Path(tempfile.mkdtemp(prefix="jct-"))
-    use_folders(monkeypatch, root)
-    (root / "t").mkdir(mode=0o700)
-    monkeypatch.setenv("TMPDIR", str(root / "t"))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # asked for before, and remembered since
-    yield root
+    with pytest.MonkeyPatch.context() as patch:
+        use_folders(patch, root)
+        (root / "t").mkdir(mode=0o700)
+        patch.setenv("TMPDIR", str(root / "t"))
+        patch.setattr(tempfile, "tempdir", None)  # asked for before, and remembered since
+        yield root
     shutil.rmtree(root, ignore_errors=True)
 
 
@@ -66,18 +68,41 @@ class RunningBroker:
 
     @property
     def log(self) -> str:
-        from jupyter_continuum.broker.start import log_path
-
-        return log_path().read_text()
+        return (self.state / "data" / "continuum" / "broker.log").read_text()
 
 
-@pytest.fixture
-def broker(state: Path) -> Iterator[RunningBroker]:
-    """A real broker. Afterwards nothing of it may be left, be it process or socket."""
+@contextmanager
+def own_broker() -> Iterator[RunningBroker]:
+    """A real broker in folders of its own. Afterwards no process of it may be left."""
     from jupyter_continuum.broker.client import call_broker
     from jupyter_continuum.cli.demo import end_everything
 
-    yield RunningBroker(call_broker("version")["pid"], state)
-    log = state / "data" / "continuum" / "broker.log"
-    killed = end_everything()
-    assert not killed, f"processes that did not end: {killed}\n{log.read_text()}"
+    with own_state() as state:
+        running = RunningBroker(call_broker("version")["pid"], state)
+        try:
+            yield running
+        finally:
+            killed = end_everything()
+            log = running.log
+        assert not killed, f"processes that did not end: {killed}\n{log}"
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """Folders of this test alone."""
+    with own_state() as root:
+        yield root
+
+
+@pytest.fixture
+def broker() -> Iterator[RunningBroker]:
+    """A real broker of this test alone."""
+    with own_broker() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_broker() -> Iterator[RunningBroker]:
+    """A real broker for all tests of a file that leave it as they found it."""
+    with own_broker() as running:
+        yield running

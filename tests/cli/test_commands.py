@@ -7,53 +7,17 @@ import os
 import pty
 import signal
 import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-COMMAND = [sys.executable, "-P", "-m", "jupyter_continuum.cli"]
-SECONDS = 90
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    status: int
-    out: str
-    err: str
-
-
-def continuum(*words: str) -> Ran:
-    done = subprocess.run(
-        [*COMMAND, *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert "Traceback" not in done.stderr
-    return Ran(done.returncode, done.stdout, done.stderr)
-
-
-def told(*words: str) -> Any:
-    """What ``--json`` says of a command that went well."""
-    ran = continuum(*words, "--json")
-    assert ran.status == 0, ran.err
-    return json.loads(ran.out)
+from tests.cli.commands import COMMAND, SECONDS, connect_lab, continuum, told
 
 
 @pytest.fixture
 def site(broker: Any) -> str:
-    settings = "queue_seconds=0,delay_ms=1,nodes=2,cpus_per_node=2,country=NO"
-    ran = continuum(
-        *("connect", "lab", "--emulated", settings, "--name", "The <lab>"),
-        *("--python", sys.executable, "--yes"),
-    )
-    assert ran.status == 0, ran.err
-    assert "lab: ready" in ran.out
-    return "lab"
+    return connect_lab()
 
 
 @pytest.fixture
@@ -118,36 +82,6 @@ async def test_an_asynchronous_client_is_awaited(cluster: str) -> None:
 
     async with jc.attach(cluster).get_client(asynchronous=True) as client:
         assert await client.submit(sum, [1, 2]) == 3
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("launch", "--on", "nowhere/cpu"), "nowhere"),
-        (("launch", "--on", "lab/gpu"), "lab/gpu"),
-        (("launch", "--on", "lab/cpu", "--nodes", "99"), "node"),
-        (("launch", "--on", "lab/cpu", "--walltime", "100000"), "walltime"),
-        (("launch", "--on", "lab/cpu", "--name", "No Good"), "name"),
-        (("list", "nothing"), "nothing"),
-        (("stop", "nothing"), "nothing"),
-        (("stop",), "Which cluster"),
-        (("scale", "nothing", "lab", "3"), "nothing"),
-        (("logs", "nothing"), "nothing"),
-        (("connect",), "Which site"),
-        (("connect", "Bad Name", "--kind", "local"), "site"),
-        (("connect", "bad", "--host", "x;reboot", "--yes"), "ssh.host"),
-        (("connect", "bad", "--emulated", "nodes=many"), "emulated.nodes"),
-        (("connect", "gone", "--host", "127.0.0.1", "--port", "9", "--yes"), "gone"),
-        (("demo", "--notebook", "/none.ipynb"), "/none.ipynb"),
-    ],
-)
-def test_what_is_wrong_is_one_sentence_and_a_status(
-    site: str, words: tuple[str, ...], said: str
-) -> None:
-    ran = continuum(*words)
-    assert ran.status == 1
-    assert len(ran.err.strip().splitlines()) == 1, ran.err
-    assert said in ran.err
 
 
 def test_an_unknown_word_is_a_usage_line(broker: Any) -> None:

@@ -1,0 +1,50 @@
+"""Runs the commands as a person does, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+COMMAND = [sys.executable, "-P", "-m", "jupyter_continuum.cli"]
+SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    status: int
+    out: str
+    err: str
+
+
+def continuum(*words: str) -> Ran:
+    done = subprocess.run(
+        [*COMMAND, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert "Traceback" not in done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def told(*words: str) -> Any:
+    """What ``--json`` says of a command that went well."""
+    ran = continuum(*words, "--json")
+    assert ran.status == 0, ran.err
+    return json.loads(ran.out)
+
+
+def connect_lab() -> str:
+    """An imitated site with a quick queue."""
+    settings = "queue_seconds=0,delay_ms=1,nodes=2,cpus_per_node=2,country=NO"
+    ran = continuum(
+        *("connect", "lab", "--emulated", settings, "--name", "The <lab>"),
+        *("--python", sys.executable, "--yes"),
+    )
+    assert ran.status == 0, ran.err
+    assert "lab: ready" in ran.out
+    return "lab"
