@@ -321,12 +321,15 @@ class LauncherTests:
 
 
 async def announced(launcher: Launcher, name: str, number: int) -> list[Agent]:
-    """The agents of a job, once there are ``number``."""
+    """The agents of a job, once there are ``number``; fails with its log when it has ended."""
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             found = [agent for agent in await launcher.agents() if agent.job == name]
             if len(found) >= number:
                 return found
+            (job,) = [job for job in (await launcher.poll()).jobs if job.name == name]
+            if job.state not in (JobState.QUEUED, JobState.RUNNING):
+                pytest.fail(f"{job} announced nothing:\n{await launcher.log(name)}")
             await asyncio.sleep(0.05)
 
 

@@ -21,6 +21,8 @@ from tests.rig.fixtures import ssh_login
 from tests.rig.site import SlurmSite
 
 pytestmark = pytest.mark.slurm
+at_site_a = pytest.mark.parametrize("slurm_site", ["sitea"], indirect=True)
+at_site_b = pytest.mark.parametrize("slurm_site", ["siteb"], indirect=True)
 SHELL_SIGNS = ("a\nb", "a;id", "$(id)", "a b", "`id`")
 
 
@@ -99,9 +101,8 @@ class TestSlurm(LauncherTests):
         return lambda lines: write_stub(slurm_site, lines)
 
 
-async def test_two_nodes_of_four_gpus_give_eight_devices(slurm_site_a, launcher, ask_for):
-    if launcher._site != "sitea":
-        pytest.skip("siteb has one GPU node")
+@at_site_a
+async def test_two_nodes_of_four_gpus_give_eight_devices(launcher, ask_for):
     tell = (
         'printf \'{"protocol":1,"rank":%s,"node":"%s","endpoints":[{"host":"h","port":4%s}]}\' '
         '$rank "$(hostname).$(echo $CUDA_VISIBLE_DEVICES | tr , -)" 00 > "$job/.new-$rank"; '
@@ -188,24 +189,21 @@ async def test_what_slurm_refuses_is_a_sentence(slurm_site, launcher, ask_for, c
         ({"partition": "debug", "qos": "debug", "walltime_seconds": 3600}, "walltime below"),
     ],
 )
+@at_site_b
 async def test_accounts_and_limits_are_the_sites_own(launcher, ask_for, changes, words):
-    if launcher._site != "siteb":
-        pytest.skip("sitea keeps no accounts")
     with pytest.raises(SubmitRefused, match=words):
         await launcher.submit(ask_for(**changes))
 
 
+@at_site_b
 async def test_too_many_jobs_of_a_qos_are_refused_with_advice(launcher, ask_for):
-    if launcher._site != "siteb":
-        pytest.skip("sitea keeps no accounts")
     await launcher.submit(ask_for(qos="strict"))
     with pytest.raises(SubmitRefused, match=r"QOSMaxSubmitJobPerUserLimit.*Cancel a waiting group"):
         await launcher.submit(ask_for(qos="strict"))
 
 
+@at_site_a
 async def test_a_walltime_nobody_enforces_waits_with_its_reason(launcher, ask_for):
-    if launcher._site != "sitea":
-        pytest.skip("siteb refuses it at once")
     request = ask_for(partition="debug", walltime_seconds=3600)
     await launcher.submit(request)
     (job,) = [job for job in (await launcher.poll()).jobs if job.name == request.name]
@@ -213,12 +211,14 @@ async def test_a_walltime_nobody_enforces_waits_with_its_reason(launcher, ask_fo
     assert job.reason in ("PartitionTimeLimit", "PartitionConfig")
 
 
+@at_site_a
+async def test_a_site_without_accounts_has_no_associations(launcher):
+    assert await launcher.associations() == ()
+
+
+@at_site_b
 async def test_associations_of_the_person(launcher):
-    found = await launcher.associations()
-    if launcher._site == "sitea":
-        assert found == ()
-        return
-    assert set(found) == {
+    assert set(await launcher.associations()) == {
         Association("proj_1234", ("debug", "long", "normal", "strict"), "normal"),
         Association("proj_other", ("normal",)),
     }
@@ -231,11 +231,14 @@ async def test_a_frozen_controller_takes_a_job_once(slurm_site, launcher, ask_fo
     try:
         with pytest.raises(SiteUnreachable, match="may be queued all the same"):
             await launcher.submit(request)
-        with pytest.raises(SiteUnreachable):
-            await launcher.poll()
-        with pytest.raises(SiteUnreachable):
-            await launcher.cancel([request.name])
-        assert await launcher.agents() == ()
+        agents, *errors = await asyncio.gather(
+            launcher.agents(),
+            launcher.poll(),
+            launcher.cancel([request.name]),
+            return_exceptions=True,
+        )
+        assert agents == ()
+        assert [type(error) for error in errors] == [SiteUnreachable, SiteUnreachable]
     finally:
         slurm_site.thaw()
     async with asyncio.timeout(30):
