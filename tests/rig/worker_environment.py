@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -43,7 +44,16 @@ def worker_python() -> Path:
     environment = folder("worker", str(base), sys.version, *code)
     if not environment.exists():
         _in_one_step(environment, lambda path: build(path, base, source))
+        prune(environment)
     return environment / "bin" / "python"
+
+
+def prune(current: Path) -> None:
+    """Remove environments of code that is no more; a run of today may still use its own."""
+    kind = current.name.rpartition("-")[0]
+    for old in current.parent.glob(f"{kind}-*"):
+        if old != current and old.stat().st_mtime < time.time() - 86_400:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def project() -> Path:
@@ -127,7 +137,7 @@ def folder(kind: str, *parts: str) -> Path:
     return Path(tempfile.gettempdir()) / f"jc-rig-{kind}-{os.getuid()}-{digest}"
 
 
-def _in_one_step(path: Path, make) -> None:  # type: ignore[no-untyped-def]
+def _in_one_step(path: Path, make: Callable[[Path], object]) -> None:
     """Make a folder beside and move it there: two runs at once meet no half of it.
 
     A virtual environment works from where it is moved to: its paths are relative to
