@@ -37,15 +37,14 @@ class Attachment:
         )
 
 
-def client_config(attachment: Attachment) -> dict[str, Any]:
-    """What ``dask.config`` must hold in a process that attaches."""
-    relay = {
+def client_relay(attachment: Attachment) -> dict[str, str]:
+    """How a client meets the relay of its cluster."""
+    return {
         "exchange": attachment.exchange,
         "site": "home",
         "agent": "client",
         "direct-dir": str(Path(attachment.exchange).parent),
     }
-    return {**attachment.config, "continuum": {"relay": relay}}
 
 
 def open_client(
@@ -53,16 +52,19 @@ def open_client(
 ) -> Client:
     """A distributed Client; ``options`` are the Client's own.
 
-    Sets the cluster's configuration in this process for good: comms are opened as long as the
-    client lives.
+    A process may attach to several clusters. Their configuration for wide links, the same for
+    all of them, is set in this process for good.
     """
     from distributed import Client
 
-    adopt(client_config(attachment))
+    adopt(attachment.config)
     return Client(  # type: ignore[no-untyped-call]
         attachment.address,
         security=security(
-            key=identity.key, certificate=attachment.certificate, authority=attachment.ca
+            key=identity.key,
+            certificate=attachment.certificate,
+            authority=attachment.ca,
+            relay=client_relay(attachment),
         ),
         asynchronous=asynchronous,
         **options,

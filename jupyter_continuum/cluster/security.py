@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,13 @@ def make_identity(name: str) -> Identity:
     )
 
 
-def security(*, key: str, certificate: str, authority: str) -> Security:
-    """Mutual TLS with this leaf in every role; nothing of it lies in a file."""
+def security(
+    *, key: str, certificate: str, authority: str, relay: Mapping[str, str] | None = None
+) -> Security:
+    """Mutual TLS with this leaf in every role; nothing of it lies in a file.
+
+    ``relay``: how these connections meet the relay, where the process has several ways.
+    """
     from distributed import Security
 
     return Security(  # type: ignore[no-untyped-call]
@@ -48,4 +54,5 @@ def security(*, key: str, certificate: str, authority: str) -> Security:
         tls_scheduler_cert=certificate,
         tls_worker_key=key,
         tls_worker_cert=certificate,
+        extra_conn_args={"relay": dict(relay or {})},
     )

@@ -7,7 +7,9 @@ exchange. Mutual TLS runs end to end inside all three.
 
 Configuration (``continuum.relay`` of ``dask.config``): ``exchange`` socket of the exchange beside
 this process; ``site`` and ``agent``; ``direct-dir`` folder of Unix sockets of this site on this
-machine; ``direct-host`` numeric address to bind for the site's other workers, or "".
+machine; ``direct-host`` numeric address to bind for the site's other workers, or "". A process
+that talks to several clusters gives these to each ``Security`` instead, as ``extra_conn_args``
+under the key ``relay``.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ import random
 import socket
 import ssl
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dask
@@ -37,6 +40,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from jupyter_continuum.relay import address as addresses
 
+Settings = Mapping[str, str]
 PREFIX = "relay://"
 DIRECT_SECONDS = 2
 """How long a dial inside the site may take before the exchange is used instead."""
@@ -69,12 +73,14 @@ class RelayConnector(Connector):
         self, address: str, deserialize: bool = True, **connection_args: Any
     ) -> RelayComm:
         context = _context(connection_args)
+        relay = _settings(connection_args)
         target = addresses.parse(address)
         stream = None
         try:
-            stream = await _dial_direct(target) or await _dial_exchange(target)
+            stream = await _dial_direct(target, relay)
+            stream = stream or await _ask_exchange({"dial": str(target)}, relay)
             stream = await stream.start_tls(False, ssl_options=context)
-            return RelayComm(stream, PREFIX + _own_name(), PREFIX + address, deserialize)
+            return RelayComm(stream, PREFIX + _own_name(relay), PREFIX + address, deserialize)
         except ssl.SSLError as error:
             raise FatalCommClosedError(f"relay: TLS with {address} failed: {error}") from error
         except (StreamClosedError, OSError) as error:
@@ -101,7 +107,7 @@ class RelayListener(BaseListener):
     ) -> None:
         super().__init__()
         host, _, number = location.rpartition(":") if ":" in location else (location, "", "0")
-        self._name = host or _own_name()
+        self._name = host or _own_name(_settings())
         self._number = int(number or 0)
         self._handler = handler
         self._deserialize = deserialize
@@ -126,7 +132,7 @@ class RelayListener(BaseListener):
         self._accept_from(self._bind_unix(folder, agent))
         self._address = addresses.Address(site, agent, self._number, host)
         request = {"listen": str(self._address), "path": str(self._paths[0])}
-        self._registration = await _ask_exchange(request)
+        self._registration = await _ask_exchange(request, _settings())
 
     def stop(self) -> None:
         for plug in self._sockets:
@@ -226,23 +232,23 @@ class RelayBackend(Backend):
         return loc
 
     def get_local_address_for(self, loc: str) -> str:
-        return _own_name()
+        return _own_name(_settings())
 
 
 _unreachable: set[str] = set()
 """TCP hosts of this site that did not answer: not tried again by this process."""
 
 
-async def _dial_direct(target: addresses.Address) -> IOStream | None:
+async def _dial_direct(target: addresses.Address, relay: Settings) -> IOStream | None:
     """A stream to a process of this site, or None where only the exchange can help."""
-    if target.site != dask.config.get("continuum.relay.site", ""):
+    if target.site != relay.get("site", ""):
         return None
-    folder = dask.config.get("continuum.relay.direct-dir", "")
+    folder = relay.get("direct-dir", "")
     path = os.path.join(folder, f"{target.agent}-{target.number}.sock")
     if folder and os.path.exists(path):
         stream = IOStream(socket.socket(socket.AF_UNIX), max_buffer_size=MAX_BUFFER_SIZE)
         try:
-            return await stream.connect(path)  # type: ignore[arg-type]  # any address of the family
+            return await stream.connect(path)
         except StreamClosedError:
             stream.close()  # left behind by a process that died, or of another node
     if target.host and target.host not in _unreachable:
@@ -257,15 +263,11 @@ async def _dial_direct(target: addresses.Address) -> IOStream | None:
     return None
 
 
-async def _dial_exchange(target: addresses.Address) -> IOStream:
-    return await _ask_exchange({"dial": str(target)})
-
-
-async def _ask_exchange(request: dict[str, str]) -> IOStream:
+async def _ask_exchange(request: dict[str, str], relay: Settings) -> IOStream:
     """Send one request to the exchange beside this process; the stream once it agreed."""
     stream = IOStream(socket.socket(socket.AF_UNIX), max_buffer_size=MAX_BUFFER_SIZE)
     try:
-        await stream.connect(dask.config.get("continuum.relay.exchange"))
+        await stream.connect(relay["exchange"])
         await stream.write(json.dumps(request).encode() + b"\n")
         answer = json.loads(await stream.read_until(b"\n", max_bytes=4096))
     except BaseException:
@@ -277,10 +279,15 @@ async def _ask_exchange(request: dict[str, str]) -> IOStream:
     return stream
 
 
-def _own_name() -> str:
+def _settings(connection_args: Mapping[str, Any] = MappingProxyType({})) -> Settings:
+    """How this process, or this one connection of it, meets the relay."""
+    own = (connection_args.get("extra_conn_args") or {}).get("relay") or {}
+    return {**dask.config.get("continuum.relay", {}), **own}
+
+
+def _own_name(relay: Settings) -> str:
     """``site.agent`` of this process."""
-    site = dask.config.get("continuum.relay.site", addresses.HOME)
-    return f"{site}.{dask.config.get('continuum.relay.agent', 'client')}"
+    return f"{relay.get('site', addresses.HOME)}.{relay.get('agent', 'client')}"
 
 
 def _context(connection_args: dict[str, Any]) -> ssl.SSLContext:

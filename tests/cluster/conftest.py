@@ -33,13 +33,13 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.id = secrets.token_hex(3)
         self.authority = make_authority("test")
         self.sites: dict[str, tuple[EmulatedLauncher, EmulatedTransport]] = {}
         self.joins: list[dict] = []
         self.processes: list[asyncio.subprocess.Process] = []
         self.refuse = ""
         self._tasks: set[asyncio.Task] = set()
-        self._forwards: list = []
 
     def sign(self, request: str, name: str) -> str:
         now = datetime.now(UTC)
@@ -52,7 +52,7 @@ class Home:
             self.folder / "hub.ctl", limit=2**22
         )
         self._task(self._listen())
-        about = {"name": "test", "cluster_id": "abc123"}
+        about = {"name": "test", "cluster_id": self.id}
         (self.folder / "cluster.json").write_text(json.dumps(about))
         self.scheduler = await self._spawn("jupyter_continuum.cluster")
         asked = json.loads(await self.scheduler.stdout.readline())
@@ -109,50 +109,57 @@ class Home:
         self.order(do="grant", agent=agent, grant=grant)
 
     async def submit(
-        self, site: str, *, workers: int = 1, number: int = 1, lease: float = 60, **asked
+        self, site: str, *, workers: int = 1, number: int = 1, direct: str = "unix", **asked
     ) -> str:
-        """Submit a job of one node at an emulated site and dial its agent; the agent's name."""
+        """Submit a job at an emulated site and dial its agents; the job's name."""
         if site not in self.sites:
             settings = EmulatedSite(queue_seconds=0, delay_ms=2, rate_mbit=500, nodes=2)
             self.sites[site] = (
                 EmulatedLauncher(site, settings, self.folder / site),
                 EmulatedTransport(settings),
             )
-        launcher, transport = self.sites[site]
-        token, agent = secrets.token_hex(32), secrets.token_hex(4)
-        name = f"jc-test-{site}-{agent}"
-        walltime = asked.get("walltime_seconds", 600)
-        ticket = {
-            "protocol": 1,
-            "cluster": "test",
-            "cluster_id": "abc123",
-            "site": site,
-            "job": name,
-            "rank": 0,
-            "agent": agent,
-            "token": token,
-            "group": site,
-            "job_number": number,
-            "workers": workers,
-            "threads": 1,
-            "gpus_per_worker": 0,
-            "memory_limit_bytes": 0,
-            "lease_seconds": lease,
-            "walltime_seconds": walltime,
-            "direct": "unix",
-        }
-        join = (json.dumps(ticket).encode(),)
+        launcher, _ = self.sites[site]
+        name = f"jc-test-{site}-{secrets.token_hex(4)}"
+        lease = asked.pop("lease", 60)
+        tickets = [
+            {
+                "protocol": 1,
+                "cluster": "test",
+                "cluster_id": self.id,
+                "site": site,
+                "job": name,
+                "rank": rank,
+                "agent": secrets.token_hex(4),
+                "token": secrets.token_hex(32),
+                "group": site,
+                "job_number": number,
+                "workers": workers,
+                "threads": 1,
+                "gpus_per_worker": 0,
+                "memory_limit_bytes": 0,
+                "lease_seconds": lease,
+                "walltime_seconds": asked.get("walltime_seconds", 600),
+                "direct": direct,
+            }
+            for rank in range(asked.get("nodes", 1))
+        ]
+        join = tuple(json.dumps(ticket).encode() for ticket in tickets)
         await launcher.submit(JobRequest(name=name, workers_per_node=workers, join=join, **asked))
+        for ticket in tickets:
+            await self._dial(ticket)
+        return name
+
+    async def _dial(self, ticket: dict) -> None:
+        launcher, transport = self.sites[ticket["site"]]
         async with asyncio.timeout(60):
             # A site is polled: that is all it offers.
-            while not (found := _named(await launcher.agents(), name)):  # noqa: ASYNC110
+            while not (found := _like(await launcher.agents(), ticket)):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        path = self.folder / f"{agent}.fwd"
-        forward = await transport.forward(found[0].endpoints[0], path)
-        self._forwards.append(forward)
-        key = link_key(token).hex()
-        self.order(do="dial", agent=f"{site}.{agent}", path=str(forward.path), key=key)
-        return name
+        path = self.folder / f"{ticket['agent']}.fwd"
+        forward = await transport.forward(found[0].endpoints[-1], path)
+        key = link_key(ticket["token"]).hex()
+        agent = f"{ticket['site']}.{ticket['agent']}"
+        self.order(do="dial", agent=agent, path=str(forward.path), key=key)
 
     async def job(self, site: str, name: str):
         return next(job for job in (await self.sites[site][0].poll()).jobs if job.name == name)
@@ -198,8 +205,9 @@ class Home:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _named(agents, job: str) -> list:
-    return [agent for agent in agents if agent.job == job]
+def _like(agents, ticket: dict) -> list:
+    wanted = (ticket["job"], ticket["rank"])
+    return [agent for agent in agents if (agent.job, agent.rank) == wanted]
 
 
 @asynccontextmanager

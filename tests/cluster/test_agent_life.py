@@ -15,6 +15,8 @@ from distributed import wait
 
 from jupyter_continuum.sites.protocols import JobState
 
+from .conftest import started_home
+
 ENDED = (JobState.ENDED, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -168,6 +170,36 @@ async def test_ticket_is_gone_and_no_secret_is_told(home):
             text += str(process.cmdline()) + str(process.environ())
     assert "PRIVATE KEY" not in text
     assert '"token"' not in text
+
+
+async def test_one_process_may_attach_to_two_clusters(home):
+    await home.submit("sitea")
+    async with started_home() as other, home.client() as one, other.client() as two:
+        await other.submit("siteb")
+        await asyncio.gather(ready(one, 1), ready(two, 1))
+        async with asyncio.timeout(20):
+            found = [await each.run(lambda dask_worker: dask_worker.name) for each in (one, two)]
+    assert [list(each.values()) for each in found] == [["sitea-1-0-0"], ["siteb-1-0-0"]]
+
+
+async def test_every_node_of_a_job_brings_its_workers(home):
+    await home.submit("sitea", nodes=2, workers=2)
+    async with home.client() as client:
+        await ready(client, 4)
+        found = (await client.scheduler.identity(n_workers=-1))["workers"].values()
+    names = [f"sitea-1-{rank}-{number}" for rank in range(2) for number in range(2)]
+    assert sorted(worker["name"] for worker in found) == names
+
+
+async def test_workers_of_a_site_dial_each_other_by_tcp_where_they_may(home):
+    for number in (1, 2):
+        await home.submit("sitea", number=number, direct="tcp")
+    async with home.client() as client:
+        await ready(client, 2)
+        big = client.submit(bytes, 5_000_000, workers=["sitea-1-0-0"])
+        assert await client.submit(len, big, workers=["sitea-2-0-0"]) == 5_000_000
+        found = (await client.scheduler.identity(n_workers=-1))["workers"]
+    assert all("@" in address for address in found)
 
 
 @pytest.mark.full
