@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_continuum import __version__
-from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.server.link import BrokerLink, Event
 from jupyter_continuum.server.routes import ROUTES
 
@@ -30,7 +28,6 @@ class ContinuumExtension(ExtensionApp):
 
     def initialize_settings(self) -> None:
         self.link = BrokerLink(self.emit)
-        self._unfinished: set[asyncio.Task[Any]] = set()
         self.event_logger.register_event_schema(SCHEMA)
 
     def initialize_handlers(self) -> None:
@@ -38,10 +35,6 @@ class ContinuumExtension(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Ends this server's conversation; broker and clusters go on."""
-        for task in self._unfinished:
-            task.cancel()
-        if self._unfinished:
-            await asyncio.wait(self._unfinished)
         await self.link.close()
 
     @property
@@ -58,27 +51,3 @@ class ContinuumExtension(ExtensionApp):
             shown = {key: prompt[key] for key in ("id", "kind", "site", "text")}
             event = {"kind": "prompt", "prompt": shown}
         self.event_logger.emit(schema_id=SCHEMA_ID, data=event)
-
-    async def settle(self, method: str, /, *, patience_seconds: float, **params: Any) -> Any:
-        """The broker's answer, or None when it takes longer than ``patience_seconds``.
-
-        The call goes on then: its effects show as events, its error as a ``failure`` event.
-        Proxies between a browser and its server give up on a request after a minute.
-        """
-        task = asyncio.create_task(self.link.call(method, **params), name=f"broker {method}")
-        self._unfinished.add(task)
-        task.add_done_callback(self._unfinished.discard)
-        done, _ = await asyncio.wait([task], timeout=patience_seconds)
-        if done:
-            return task.result()
-        task.add_done_callback(self._report_failure)
-        return None
-
-    def _report_failure(self, task: asyncio.Task[Any]) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
-        if isinstance(error, ContinuumError):
-            self.emit({"kind": "failure", "message": str(error)})
-        elif error is not None:
-            self.log.error("%s failed", task.get_name(), exc_info=error)

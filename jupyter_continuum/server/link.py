@@ -17,6 +17,10 @@ REPEATABLE = frozenset({"associations", "cluster", "clusters", "logs", "prompts"
 """Methods that only look: asked once more when the broker went away in between."""
 
 
+ENDING_SECONDS = 1.0
+"""How long after a failed write the end of a conversation shows on its reading side."""
+
+
 class BrokerLink:
     """Opened by the first call, opened again by the first call after the broker went away.
 
@@ -26,21 +30,54 @@ class BrokerLink:
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
         self._conversation: asyncio.Task[None] | None = None
+        self._unfinished: set[asyncio.Task[Any]] = set()
         self._opened: asyncio.Future[BrokerClient] | None = None
 
     async def call(self, method: str, /, **params: Any) -> Any:
         """The broker's answer; its error is raised here."""
+        client = await self._client()
+        conversation = self._conversation
         try:
-            return await (await self._client()).call(method, **params)
+            return await client.call(method, **params)
         except BrokerError:
-            if method not in REPEATABLE:
+            if method not in REPEATABLE or not await _has_ended(conversation):
                 raise
         return await (await self._client()).call(method, **params)
 
+    async def call_within(self, seconds: float, method: str, /, **params: Any) -> Any:
+        """The broker's answer, or None when it takes longer than ``seconds``.
+
+        The call goes on then: its effects show as events, its error as a ``failure`` event.
+        Proxies between a browser and its server give up on a request after a minute.
+        """
+        task = asyncio.create_task(self.call(method, **params), name=f"broker {method}")
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        done, _ = await asyncio.wait([task], timeout=seconds)
+        if done:
+            return task.result()
+        task.add_done_callback(self._report)
+        return None
+
     async def close(self) -> None:
+        """Ends this side's conversation; broker and clusters go on."""
+        tasks = [*self._unfinished]
         if self._conversation is not None:
-            self._conversation.cancel()
-            await asyncio.wait([self._conversation])
+            tasks.append(self._conversation)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _report(self, task: asyncio.Task[Any]) -> None:
+        """Tell of an error that nobody waits for any more; one that is not ours is a defect."""
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, ContinuumError):
+            self._emit({"kind": "failure", "message": str(error)})
+        elif error is not None:
+            raise error
 
     async def _client(self) -> BrokerClient:
         if self._opened is None or self._conversation is None or self._conversation.done():
@@ -70,6 +107,14 @@ class BrokerLink:
                 opened.set_exception(BrokerError("The Jupyter server is closing."))
             if not opened.cancelled():
                 opened.exception()  # seen: a caller that gave up is not a forgotten error
+
+
+async def _has_ended(conversation: asyncio.Task[None] | None) -> bool:
+    """True when an error was the end of the conversation, and not the broker's answer."""
+    if conversation is None:
+        return True
+    done, _ = await asyncio.wait([conversation], timeout=ENDING_SECONDS)
+    return bool(done)
 
 
 def _as_broker_error(error: Exception) -> ContinuumError:

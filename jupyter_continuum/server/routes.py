@@ -68,9 +68,7 @@ class BrokerHandler(ExtensionHandlerMixin, APIHandler):
     async def ask_slowly(self, method: str, /, **params: Any) -> None:
         """Answer 202 when the broker takes its time: the rest comes as events."""
         try:
-            answer = await self.continuum.settle(
-                method, patience_seconds=PATIENCE_SECONDS, **params
-            )
+            answer = await self.continuum.link.call_within(PATIENCE_SECONDS, method, **params)
         except ContinuumError as error:
             self._refuse(error)
             return

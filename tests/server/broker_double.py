@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import json
+import socket
 import socketserver
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
 class BrokerDouble:
-    """Speaks the broker's protocol on a Unix socket, from a thread."""
+    """Speaks the broker's protocol on a Unix socket, from threads."""
 
     def __init__(self, path: Path) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = {}
         self.errors: dict[str, tuple[str, str]] = {}
         self.subscribed = threading.Event()
-        self._streams: list[Any] = []
+        self.conversations = 0
+        self.holding = threading.Event()
+        self._may_answer = threading.Event()
+        self._may_answer.set()
+        self._sockets: list[socket.socket] = []
+        self._subscribers: list[Any] = []
         self._lock = threading.Lock()
         double = self
 
         class Conversation(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                for line in self.rfile:
-                    double._answer(json.loads(line), self.wfile)
+                double._converse(self.request, self.rfile, self.wfile)
 
         self._server = socketserver.ThreadingUnixStreamServer(str(path), Conversation)
         self._server.daemon_threads = True
@@ -40,22 +46,52 @@ class BrokerDouble:
     def emit(self, event: dict[str, Any]) -> None:
         """Send an event to everybody who has subscribed."""
         with self._lock:
-            for stream in self._streams:
+            for stream in self._subscribers:
                 _write(stream, {"event": event})
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer nothing before the end of the block."""
+        self.holding.clear()
+        self._may_answer.clear()
+        try:
+            yield
+        finally:
+            self._may_answer.set()
+
+    def hang_up(self) -> None:
+        """End every conversation, as a broker that is killed does."""
+        with self._lock:
+            sockets, self._sockets, self._subscribers = self._sockets, [], []
+        for connection in sockets:
+            with suppress(OSError):  # the face hung up first
+                connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
+        self.hang_up()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
 
+    def _converse(self, connection: socket.socket, incoming: Any, outgoing: Any) -> None:
+        with self._lock:
+            self.conversations += 1
+            self._sockets.append(connection)
+        with suppress(OSError):  # the conversation was ended
+            for line in incoming:
+                self._answer(json.loads(line), outgoing)
+
     def _answer(self, request: dict[str, Any], stream: Any) -> None:
         method, number = request["method"], request["id"]
+        if method == "version":
+            _write(stream, {"id": number, "result": {"protocol": 1, "version": "0", "pid": 1}})
+            return
+        if not self._may_answer.is_set():
+            self.holding.set()
+            self._may_answer.wait(30)
         with self._lock:
-            if method == "version":
-                _write(stream, {"id": number, "result": {"protocol": 1, "version": "0", "pid": 1}})
-                return
             if method == "subscribe":
-                self._streams.append(stream)
+                self._subscribers.append(stream)
                 self.subscribed.set()
                 _write(stream, {"id": number, "result": {}})
                 return
@@ -68,5 +104,5 @@ class BrokerDouble:
 
 
 def _write(stream: Any, message: dict[str, Any]) -> None:
-    with suppress(OSError):  # the face went away
+    with suppress(OSError, ValueError):  # the face went away
         stream.write(json.dumps(message).encode() + b"\n")

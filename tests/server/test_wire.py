@@ -1,0 +1,58 @@
+"""The panel's types follow the broker's messages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import jupyter_continuum
+from jupyter_continuum.broker import messages
+from jupyter_continuum.planning.plan import GroupPlan, Plan
+from jupyter_continuum.sites.profile import Profile
+
+WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
+
+MODELS: dict[str, type[BaseModel]] = {
+    "IOffer": messages.OfferView,
+    "ISite": messages.SiteView,
+    "IWorker": messages.WorkerView,
+    "IGroup": messages.GroupView,
+    "ILink": messages.LinkView,
+    "ICluster": messages.ClusterView,
+    "IPrompt": messages.PromptView,
+    "IDryRun": messages.DryRun,
+    "IGroupDryRun": messages.GroupDryRun,
+    "IGroupPlan": GroupPlan,
+    "IPlan": Plan,
+    "IProfile": Profile,
+}
+
+
+def test_every_interface_is_compared() -> None:
+    assert set(re.findall(r"export interface (\w+)", WIRE.read_text())) == set(MODELS)
+
+
+@pytest.mark.parametrize("interface", MODELS)
+def test_an_interface_names_only_fields_that_the_message_has(interface: str) -> None:
+    found = re.search(rf"export interface {interface} {{\n(.*?)\n}}", WIRE.read_text(), re.DOTALL)
+    assert found is not None
+    fields = set(re.findall(r"^  readonly (\w+)\??:", found[1], re.MULTILINE))
+    assert fields
+    assert fields <= set(MODELS[interface].model_fields)
+
+
+@pytest.mark.parametrize("union", ["SiteState", "WorkerState"])
+def test_a_state_has_the_same_words_on_both_sides(union: str) -> None:
+    found = re.search(rf"export type {union} =(.*?);", WIRE.read_text(), re.DOTALL)
+    assert found is not None
+    assert set(re.findall(r"'([\w-]+)'", found[1])) == {it.value for it in getattr(messages, union)}
+
+
+def test_the_checkout_is_of_the_version_that_is_installed() -> None:
+    assert (
+        f'"version": "{jupyter_continuum.__version__}"'
+        in (WIRE.parents[1] / "package.json").read_text()
+    )
