@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from jupyter_continuum.errors import SubmitRefused
+from jupyter_continuum.sites.job_folder import JobFolder
 from jupyter_continuum.sites.local import (
     check_resources,
     machine_memory_gb,
     site_folder,
 )
-from jupyter_continuum.sites.processes import JobFolder, ProcessLauncher, Turn
+from jupyter_continuum.sites.processes import ProcessLauncher, Turn
 from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import (
     CommandResult,

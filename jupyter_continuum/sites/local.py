@@ -10,7 +10,8 @@ from pathlib import Path
 
 from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import socket_dir
-from jupyter_continuum.sites.processes import JobFolder, ProcessLauncher, Turn
+from jupyter_continuum.sites.job_folder import JobFolder
+from jupyter_continuum.sites.processes import ProcessLauncher, Turn
 from jupyter_continuum.sites.protocols import (
     Endpoint,
     Forward,
@@ -29,7 +30,7 @@ def site_folder(site: str) -> Path:
     return socket_dir() / "sites" / site
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LinkedForward:
     """A second name for a gateway's own Unix socket: bytes pass through nobody."""
 

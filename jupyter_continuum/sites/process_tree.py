@@ -70,7 +70,7 @@ def tree_is_alive(leader: Leader) -> bool:
 
     try:
         process = psutil.Process(leader.pid)
-        return (
+        return bool(
             abs(process.create_time() - leader.created) < 1
             and process.status() != psutil.STATUS_ZOMBIE
         )

@@ -12,20 +12,17 @@ import asyncio
 import hashlib
 import json
 import os
-import shlex
 import shutil
-import signal
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from jupyter_continuum.errors import SubmitRefused
+from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import private_dir, write_private
-from jupyter_continuum.sites.announcements import FILE, parse_agent
-from jupyter_continuum.sites.process_tree import Leader, end_tree, start_tree, tree_is_alive
+from jupyter_continuum.sites.job_folder import JobFolder, job_script, read_agent, read_job
+from jupyter_continuum.sites.process_tree import end_tree, start_tree
 from jupyter_continuum.sites.protocols import (
     Agent,
     Association,
@@ -41,8 +38,6 @@ MAX_SOCKET_PATH = 107
 """Bytes in the path of a Unix socket (``sun_path`` has 108, with a NUL)."""
 KILL_AFTER_SECONDS = 5
 """What a job gets between SIGTERM and SIGKILL."""
-START_SECONDS = 20
-"""A job that was being started this long ago and shows no process never ran."""
 PASSED_ON = (
     "HOME",
     "LANG",
@@ -56,27 +51,6 @@ PASSED_ON = (
     "USER",
 )
 """Variables a job inherits; the rest of the environment may hold secrets of other programs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFolder:
-    """A job as its folder tells it."""
-
-    path: Path
-    name: str
-    submitted: datetime
-    nodes: int
-    cpus: int
-    """Per node."""
-    walltime: timedelta
-    state: JobState
-    reason: str = ""
-    started: datetime | None = None
-    node_names: tuple[str, ...] = ()
-
-    @property
-    def ends_at(self) -> datetime | None:
-        return self.started + self.walltime if self.started else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +93,27 @@ class ProcessLauncher(ABC):
         folder = self._job_folder(request.name)
         if not (folder / "job.json").exists():
             self.check(request)
-            self._write(request, folder)
+            try:
+                self._write(request, folder)
+            except OSError as error:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise SubmitRefused(
+                    f"{self.site}: the job's folder {folder} could not be written "
+                    f"({error.strerror}). Free some space there, then launch again."
+                ) from error
         status = await self.poll()
         return next(job for job in status.jobs if job.name == request.name)
 
     async def poll(self) -> SiteStatus:
+        try:
+            return await self._look()
+        except OSError as error:
+            raise SiteUnreachable(
+                f"{self.site}: {self.folder} cannot be used ({error.strerror}). "
+                "Free some space there; nothing is lost."
+            ) from error
+
+    async def _look(self) -> SiteStatus:
         async with self._turns:
             now = datetime.now(UTC)
             jobs = self._read_jobs(now)
@@ -204,7 +194,7 @@ class ProcessLauncher(ABC):
 
     async def _start(self, job: JobFolder, nodes: tuple[str, ...]) -> None:
         now = datetime.now(UTC).isoformat()
-        record = {"started": now, "nodes": list(nodes)}
+        record: dict[str, object] = {"started": now, "nodes": list(nodes)}
         # Before the process: after a crash in between, no second one is started.
         write_private(job.path / "process.json", json.dumps(record).encode())
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -223,95 +213,13 @@ class ProcessLauncher(ABC):
     # Reading -------------------------------------------------------------------------
 
     def _read_jobs(self, now: datetime) -> list[JobFolder]:
-        jobs = [_read_job(path.parent, now) for path in self.folder.glob("jobs/*/job.json")]
+        jobs = [read_job(path.parent, now) for path in self.folder.glob("jobs/*/job.json")]
         return sorted((job for job in jobs if job), key=lambda job: (job.submitted, job.name))
 
     def _read_agents(self, jobs: Iterable[JobFolder]) -> tuple[Agent, ...]:
         running = [job for job in jobs if job.state is JobState.RUNNING]
-        found = [_read_agent(path, job) for job in running for path in sorted(job.path.iterdir())]
+        found = [read_agent(path, job) for job in running for path in sorted(job.path.iterdir())]
         return tuple(agent for agent in found if agent)
-
-
-def job_script(request: JobRequest, *, folder: Path, site: str) -> str:
-    """The shell text that runs one agent a node and leaves their worst status in ``exit``."""
-    quoted = shlex.quote(os.fspath(folder))
-    # "python3" is a profile's way to say nothing: here that is the interpreter of this process.
-    python = sys.executable if request.python == "python3" else request.python
-    agent = f"{shlex.quote(python)} -P -m jupyter_continuum.worker {quoted}"
-    lines = [
-        "#!/bin/sh",
-        f"# {request.name} at {site}: {request.nodes} x {request.workers_per_node} workers"
-        f" x {request.cpus_per_worker} CPUs, at most {request.walltime_seconds} s",
-        f"cd {quoted} || exit 1",
-        "trap : TERM  # the agents end; this script stays to note how",
-        *request.prologue.splitlines(),
-        "set -- $JC_NODES",
-        "rank=0; agents=",
-        f'while [ "$rank" -lt {request.nodes} ]; do',
-        f'  JC_RANK=$rank JC_NODE=${{1:-}} {agent} & agents="$agents $!"',
-        "  rank=$((rank + 1)); [ $# -eq 0 ] || shift",
-        "done",
-        "status=0",
-        "for agent in $agents; do",
-        '  while :; do wait "$agent"; code=$?; kill -0 "$agent" 2>/dev/null || break; done',
-        '  [ "$code" -eq 0 ] || status=$code',
-        "done",
-        '[ -e exit ] || echo "$status" >exit',
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _read_job(folder: Path, now: datetime) -> JobFolder | None:
-    try:
-        asked = json.loads((folder / "job.json").read_bytes())
-    except FileNotFoundError:  # forgotten meanwhile
-        return None
-    process = _read_json(folder / "process.json")
-    started = datetime.fromisoformat(process["started"]) if process else None
-    state, reason = _state(folder, process, started, now)
-    return JobFolder(
-        path=folder,
-        name=asked["name"],
-        submitted=datetime.fromisoformat(asked["submitted"]),
-        nodes=asked["nodes"],
-        cpus=asked["cpus"],
-        walltime=timedelta(seconds=asked["walltime_seconds"]),
-        state=state,
-        reason=reason,
-        started=started,
-        node_names=tuple(process["nodes"]) if process else (),
-    )
-
-
-def _state(
-    folder: Path, process: dict[str, object], started: datetime | None, now: datetime
-) -> tuple[JobState, str]:
-    if (folder / "cancelled").exists():
-        return JobState.CANCELLED, "CANCELLED"
-    status = _read_text(folder / "exit")
-    if status:
-        return _ended(status)
-    if started is None:
-        return JobState.QUEUED, ""
-    if "pid" not in process:
-        if now - started < timedelta(seconds=START_SECONDS):
-            return JobState.RUNNING, ""
-        return JobState.FAILED, "NODE_FAIL"
-    if tree_is_alive(Leader(int(str(process["pid"])), float(str(process["created"])))):
-        return JobState.RUNNING, ""
-    # The script may have written its status between the two looks.
-    status = _read_text(folder / "exit")
-    return _ended(status) if status else (JobState.FAILED, "killed")
-
-
-def _ended(status: str) -> tuple[JobState, str]:
-    if status == "0":
-        return JobState.ENDED, ""
-    if status == "TIMEOUT":
-        return JobState.FAILED, "TIMEOUT"
-    if status.isdecimal() and int(status) - 128 in set(signal.Signals):
-        return JobState.FAILED, signal.Signals(int(status) - 128).name
-    return JobState.FAILED, f"exit {status}"
 
 
 def _as_job(job: JobFolder, turn: Turn | None) -> Job:
@@ -324,24 +232,3 @@ def _as_job(job: JobFolder, turn: Turn | None) -> Job:
         expected_start=turn.expected if waits and turn else None,
         ends_at=job.ends_at if job.state is JobState.RUNNING else None,
     )
-
-
-def _read_agent(path: Path, job: JobFolder) -> Agent | None:
-    if not FILE.fullmatch(path.name):
-        return None
-    try:
-        return parse_agent(path.read_bytes(), job=job.name, folder=os.fspath(job.path))
-    except (OSError, ValueError):  # being removed, or not an agent's: it is not listed
-        return None
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    text = _read_text(path)
-    return json.loads(text) if text else {}
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        return ""

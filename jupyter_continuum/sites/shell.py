@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable
-from jupyter_continuum.sites.protocols import CommandResult, Endpoint
+from jupyter_continuum.sites.protocols import CommandResult, Endpoint, Forward
 from jupyter_continuum.sites.sockets import make_room, shut
 
 KEPT = (
@@ -85,7 +85,7 @@ class ShellTransport:
             stderr.decode(errors="replace"),
         )
 
-    async def forward(self, endpoint: Endpoint, path: Path) -> ShellForward:
+    async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
         _, writer = await self._dial(endpoint)
         writer.close()
         make_room(path)

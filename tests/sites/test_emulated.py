@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_continuum.errors import SubmitRefused
 from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
-from jupyter_continuum.sites.processes import JobFolder
+from jupyter_continuum.sites.job_folder import JobFolder
 from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import Endpoint, JobRequest, JobState
 from jupyter_continuum.sites.shaping import Line

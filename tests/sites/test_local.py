@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import secrets
@@ -194,6 +195,16 @@ async def test_folder_too_deep_for_a_socket_is_refused(site):
     deep = LocalLauncher("here", site.folder / ("d" * 90))
     with pytest.raises(SubmitRefused, match="too long for a Unix socket"):
         await deep.submit(request(site, "exit 0"))
+
+
+async def test_full_disk_is_one_sentence_and_leaves_nothing(site, monkeypatch):
+    def no_space(path, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("jupyter_continuum.sites.processes.write_private", no_space)
+    with pytest.raises(SubmitRefused, match="No space left on device"):
+        await site.submit(request(site, "exit 0"))
+    assert (await site.poll()).jobs == ()
 
 
 async def test_more_than_the_machine_has_is_refused(site):
