@@ -15,8 +15,6 @@ under the key ``relay``.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import random
 import socket
 import ssl
@@ -36,14 +34,15 @@ from distributed.comm.core import (
 )
 from distributed.comm.registry import Backend
 from distributed.comm.tcp import MAX_BUFFER_SIZE, TLS, _close_comm, set_tcp_timeout
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from jupyter_continuum.relay import address as addresses
+from jupyter_continuum.relay.dialling import Settings, ask_exchange, dial, socket_name
+from jupyter_continuum.relay.pipe import Door, listen_unix, widen
 
-Settings = Mapping[str, str]
 PREFIX = "relay://"
-DIRECT_SECONDS = 2
-"""How long a dial inside the site may take before the exchange is used instead."""
+HANDSHAKE_SECONDS = 60
+"""How long a caller may take for its TLS handshake, over the widest link."""
 
 
 class RelayComm(TLS):
@@ -74,21 +73,15 @@ class RelayConnector(Connector):
     ) -> RelayComm:
         context = _context(connection_args)
         relay = _settings(connection_args)
-        target = addresses.parse(address)
-        stream = None
         try:
-            stream = await _dial_direct(target, relay)
-            stream = stream or await _ask_exchange({"dial": str(target)}, relay)
-            stream = await stream.start_tls(False, ssl_options=context)
-            return RelayComm(stream, PREFIX + _own_name(relay), PREFIX + address, deserialize)
-        except ssl.SSLError as error:
-            raise FatalCommClosedError(f"relay: TLS with {address} failed: {error}") from error
-        except (StreamClosedError, OSError) as error:
-            raise CommClosedError(f"relay: dialling {address}: {error}") from error
-        except BaseException:
-            if stream is not None:
-                stream.close()
-            raise
+            plug = await dial(addresses.parse(address), relay)
+            stream = await _encrypt(plug, context, server=False)
+        except (StreamClosedError, OSError) as error:  # also CommClosedError
+            reason = getattr(error, "real_error", None) or error
+            if isinstance(reason, ssl.SSLError) and not isinstance(reason, ssl.SSLEOFError):
+                raise FatalCommClosedError(f"relay: TLS with {address}: {reason}") from error
+            raise CommClosedError(f"relay: dialling {address}: {reason}") from error
+        return RelayComm(stream, PREFIX + _own_name(relay), PREFIX + address, deserialize)
 
 
 class RelayListener(BaseListener):
@@ -113,10 +106,9 @@ class RelayListener(BaseListener):
         self._deserialize = deserialize
         self._allow_offload = allow_offload
         self._context = _context(connection_args)
-        self._servers: list[asyncio.Server] = []
-        self._sockets: list[socket.socket] = []
-        self._paths: list[Path] = []
-        self._registration: IOStream | None = None
+        self._doors: list[Door] = []
+        self._path: Path | None = None
+        self._registration: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._address: addresses.Address | None = None
 
@@ -124,24 +116,27 @@ class RelayListener(BaseListener):
         """Bind, and tell the exchange; OSError when it refuses."""
         site, _, agent = self._name.partition(".")
         host = str(dask.config.get("continuum.relay.direct-host", ""))
-        if host:
-            plug = socket.create_server((host, self._number), backlog=2048)
-            self._number = plug.getsockname()[1]
-            self._accept_from(plug)
-        folder = Path(dask.config.get("continuum.relay.direct-dir"))
-        self._accept_from(self._bind_unix(folder, agent))
-        self._address = addresses.Address(site, agent, self._number, host)
-        request = {"listen": str(self._address), "path": str(self._paths[0])}
-        self._registration = await _ask_exchange(request, _settings())
+        try:
+            if host:
+                door = Door(socket.create_server((host, self._number), backlog=2048), self._accept)
+                self._doors.append(door)
+                self._number = door.port
+            path, plug = self._bind_unix(Path(dask.config.get("continuum.relay.direct-dir")), agent)
+            self._path = path
+            self._doors.append(Door(plug, self._accept))
+            self._address = addresses.Address(site, agent, self._number, host)
+            request = {"listen": str(self._address), "path": str(path)}
+            self._registration = await ask_exchange(request, _settings())
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
-        for plug in self._sockets:
-            asyncio.get_running_loop().remove_reader(plug)
-            plug.close()
-        self._sockets.clear()
-        for path in self._paths:
-            path.unlink(missing_ok=True)
-        self._paths.clear()
+        for door in self._doors:
+            door.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None
         if self._registration is not None:
             self._registration.close()
             self._registration = None
@@ -161,51 +156,38 @@ class RelayListener(BaseListener):
             raise ValueError("invalid operation on a listener that was not started")
         return self._address
 
-    def _bind_unix(self, folder: Path, agent: str) -> socket.socket:
-        """A Unix socket named after the address, readable by its owner alone."""
-        plug = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def _bind_unix(self, folder: Path, agent: str) -> tuple[Path, socket.socket]:
+        """A Unix socket named after the address."""
         fixed = self._number
         while True:
-            number = fixed or random.randint(1, 65535)
-            path = folder / f"{agent}-{number}.sock"
+            self._number = fixed or random.randint(1, 65535)
+            path = folder / socket_name(agent, self._number)
             try:
-                plug.bind(str(path))
+                return path, listen_unix(path)
             except OSError:
                 if fixed or not path.exists():
-                    plug.close()
                     raise
-                continue  # somebody else's number: take another
-            os.chmod(path, 0o600)
-            plug.listen(2048)
-            self._number = number
-            self._paths.append(path)
-            return plug
-
-    def _accept_from(self, plug: socket.socket) -> None:
-        plug.setblocking(False)
-        self._sockets.append(plug)
-        asyncio.get_running_loop().add_reader(plug, self._accept, plug)
+                # somebody else's number: take another
 
     def _accept(self, plug: socket.socket) -> None:
-        for _ in range(64):
-            try:
-                connection, _ = plug.accept()
-            except OSError:
-                return  # nobody is left, or the caller went away
-            task = asyncio.get_running_loop().create_task(self._welcome(connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task = asyncio.get_running_loop().create_task(self._welcome(plug))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _welcome(self, connection: socket.socket) -> None:
-        connection.setblocking(False)
-        stream = IOStream(connection, max_buffer_size=MAX_BUFFER_SIZE)
+    async def _welcome(self, plug: socket.socket) -> None:
+        if plug.family == socket.AF_UNIX:
+            widen(plug)
         try:
-            stream = await stream.start_tls(True, ssl_options=self._context)
-            comm = RelayComm(stream, self.listen_address, PREFIX + "caller", self._deserialize)
-            comm.allow_offload = self._allow_offload
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                stream = await _encrypt(plug, self._context, server=True)
+        except (StreamClosedError, OSError):  # SSLError and TimeoutError are OSErrors
+            return  # it proved nothing, so it gets no answer
+        comm = RelayComm(stream, self.listen_address, PREFIX + "caller", self._deserialize)
+        comm.allow_offload = self._allow_offload
+        try:
             await self.on_connection(comm)
-        except (StreamClosedError, OSError):  # CommClosedError and SSLError are OSErrors
-            stream.close()
+        except OSError:  # CommClosedError is one: the caller speaks no Dask
+            comm.abort()
             return
         await self._handler(comm)
 
@@ -235,47 +217,19 @@ class RelayBackend(Backend):
         return _own_name(_settings())
 
 
-_unreachable: set[str] = set()
-"""TCP hosts of this site that did not answer: not tried again by this process."""
-
-
-async def _dial_direct(target: addresses.Address, relay: Settings) -> IOStream | None:
-    """A stream to a process of this site, or None where only the exchange can help."""
-    if target.site != relay.get("site", ""):
-        return None
-    folder = relay.get("direct-dir", "")
-    path = os.path.join(folder, f"{target.agent}-{target.number}.sock")
-    if folder and os.path.exists(path):
-        stream = IOStream(socket.socket(socket.AF_UNIX), max_buffer_size=MAX_BUFFER_SIZE)
-        try:
-            return await stream.connect(path)
-        except StreamClosedError:
-            stream.close()  # left behind by a process that died, or of another node
-    if target.host and target.host not in _unreachable:
-        family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
-        stream = IOStream(socket.socket(family), max_buffer_size=MAX_BUFFER_SIZE)
-        try:
-            async with asyncio.timeout(DIRECT_SECONDS):
-                return await stream.connect((target.host, target.number))
-        except (StreamClosedError, TimeoutError):
-            stream.close()
-            _unreachable.add(target.host)
-    return None
-
-
-async def _ask_exchange(request: dict[str, str], relay: Settings) -> IOStream:
-    """Send one request to the exchange beside this process; the stream once it agreed."""
-    stream = IOStream(socket.socket(socket.AF_UNIX), max_buffer_size=MAX_BUFFER_SIZE)
+async def _encrypt(plug: socket.socket, context: ssl.SSLContext, *, server: bool) -> IOStream:
+    """TLS over ``plug``, which is closed if that fails. StreamClosedError, OSError."""
     try:
-        await stream.connect(relay["exchange"])
-        await stream.write(json.dumps(request).encode() + b"\n")
-        answer = json.loads(await stream.read_until(b"\n", max_bytes=4096))
+        wrapped = context.wrap_socket(plug, server_side=server, do_handshake_on_connect=False)
+    except BaseException:
+        plug.close()
+        raise
+    stream = SSLIOStream(wrapped, ssl_options=context, max_buffer_size=MAX_BUFFER_SIZE)
+    try:
+        await stream.wait_for_handshake()
     except BaseException:
         stream.close()
         raise
-    if "error" in answer:
-        stream.close()
-        raise CommClosedError(str(answer["error"]))
     return stream
 
 

@@ -7,8 +7,8 @@ takes a pipe only from somebody who knows the job's key, and keeps its link over
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -17,11 +17,13 @@ from jupyter_continuum.errors import RelayError
 from jupyter_continuum.relay import handshake
 from jupyter_continuum.relay.address import Address
 from jupyter_continuum.relay.doorway import Doorway
-from jupyter_continuum.relay.exchange import Exchange, LinkEnd
-from jupyter_continuum.relay.frames import Link
+from jupyter_continuum.relay.ends import LinkEnd
+from jupyter_continuum.relay.exchange import Exchange
+from jupyter_continuum.relay.pipe import Door, listen_unix
 
 HANDSHAKE_SECONDS = 10
 HANDSHAKES_AT_ONCE = 16
+"""When more have connected and proved nothing, the oldest of them has to go."""
 HOUSEKEEPING_SECONDS = 0.1
 SILENCE_SECONDS = 45
 """A pipe on which nothing came for so long, though it is pinged, is dead."""
@@ -48,10 +50,12 @@ class Gateway(Exchange):
         self.ended = asyncio.Event()
         """Set when the cluster told this agent to end."""
         self._key = key
-        self._end = LinkEnd(self.name, Link(even=False), self)
+        self._end = LinkEnd(self.name, self, even=False)
         self._end.joined = True
-        self._door: asyncio.Server | None = None
-        self._handshakes = 0
+        self._door: Door | None = None
+        self._meetings: dict[asyncio.Task[None], Doorway] = {}
+        self._asking: dict[str, Any] | None = None
+        """The join that was not answered yet."""
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._lost_at = 0.0
 
@@ -66,17 +70,14 @@ class Gateway(Exchange):
         local_path: Path,
     ) -> Self:
         """Open a gateway that the hub reaches at ``listen``: a Unix socket, or (host, port)."""
-        loop = asyncio.get_running_loop()
         gateway = cls(site=site, agent=agent, key=key, local_path=local_path)
-        await gateway.serve(local_path)
+        gateway.serve(local_path)
         if isinstance(listen, tuple):
-            gateway._door = await loop.create_server(lambda: Doorway(gateway._knock), *listen)
-            port = gateway._door.sockets[0].getsockname()[1]
-            gateway.endpoints = [{"host": socket.gethostname(), "port": port}]
+            gateway._door = Door(socket.create_server(listen), gateway._knock)
+            gateway.endpoints = [{"host": socket.gethostname(), "port": gateway._door.port}]
         else:
-            listen.unlink(missing_ok=True)
-            gateway._door = await loop.create_unix_server(lambda: Doorway(gateway._knock), listen)
-            os.chmod(listen, 0o600)
+            listen.unlink(missing_ok=True)  # noqa: ASYNC240
+            gateway._door = Door(listen_unix(listen), gateway._knock)
             gateway.endpoints = [{"path": str(listen)}]
         gateway._spawn(gateway._keep_house())
         return gateway
@@ -84,16 +85,19 @@ class Gateway(Exchange):
     async def join(self, request: dict[str, Any]) -> dict[str, Any]:
         """Ask the cluster to be let in; the grant. RelayError with the sentence of a refusal."""
         self._answer = asyncio.get_running_loop().create_future()
-        self._end.link.say({"join": request})
-        self._end.flush()
-        return await self._answer
+        self._asking = request
+        self._end.say({"join": request})
+        try:
+            return await self._answer
+        finally:
+            self._asking = None
 
     async def close(self) -> None:
         """Let go of the link and of everybody beside."""
         if self._door is not None:
             self._door.close()
-        self._end.drop()
         await super().close()
+        self._end.drop()
 
     # What Exchange asks ------------------------------------------------------------
 
@@ -107,8 +111,7 @@ class Gateway(Exchange):
         return "" if target.exchange == self.name else f"{target} is not beside this gateway"
 
     def on_listen(self, address: str, listening: bool) -> None:
-        self._end.link.say({"listening" if listening else "ceased": address})
-        self._end.flush()
+        self._end.say({"listening" if listening else "ceased": address})
 
     def on_message(self, end: LinkEnd, message: dict[str, Any]) -> None:
         if "alive" in message:
@@ -124,54 +127,61 @@ class Gateway(Exchange):
     def on_link_lost(self, end: LinkEnd, reason: str) -> None:
         self._lost_at = time.monotonic()
 
+    def on_broken(self, end: LinkEnd, reason: str) -> None:
+        super().on_broken(end, reason)
+        if self._asking is not None:
+            end.say({"join": self._asking})
+        for address in self.listeners:
+            end.say({"listening": address})
+
     # The door ------------------------------------------------------------------------
 
-    def _knock(self, door: Doorway) -> None:
-        if self._handshakes >= HANDSHAKES_AT_ONCE:
-            door.abort()
-        else:
-            self._spawn(self._meet(door))
+    def _knock(self, plug: socket.socket) -> None:
+        if len(self._meetings) >= HANDSHAKES_AT_ONCE:
+            next(iter(self._meetings)).cancel()
+        door = Doorway(plug)
+        task = asyncio.get_running_loop().create_task(self._meet(door))
+        self._tasks.add(task)
+        self._meetings[task] = door
+        task.add_done_callback(self._met)
+
+    def _met(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._meetings.pop(task).close()
 
     async def _meet(self, door: Doorway) -> None:
         """Somebody connected: let it in when it proves that it knows the key."""
-        self._handshakes += 1
+        nonce, hello = handshake.gateway_hello()
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
-                greeting = await self._shake_hands(door)
-            if greeting.session != self._end.session:
-                self._start_afresh()
-            name = door.sockname
-            self.reached_at = str(name[0]) if isinstance(name, tuple) else ""
-            door.hand_over(self._end, greeting)
-        except (RelayError, TimeoutError):
-            door.abort()
-            return
-        finally:
-            self._handshakes -= 1
-        self.last_heard = time.monotonic()
+                door.write(hello)
+                answer = await door.read_line()
+            self._let_in(door, nonce, answer)
+        except (RelayError, TimeoutError, OSError) as error:
+            print(f"{self.name}: {error or 'a handshake took too long'}", file=sys.stderr)
 
-    async def _shake_hands(self, door: Doorway) -> handshake.Greeting:
-        nonce, hello = handshake.gateway_hello()
-        door.write(hello)
+    def _let_in(self, door: Doorway, nonce: str, answer: bytes) -> None:
+        # Without an await: what was received must not change before the link is attached.
+        end = self._end
         greeting, line = handshake.gateway_answer(
-            await door.read_line(),
+            answer,
             key=self._key,
             agent=self.name,
             nonce=nonce,
-            session=self._end.session,
-            received=self._end.link.received,
+            session=end.session,
+            received=end.link.received,
         )
         door.write(line)
-        return greeting
-
-    def _start_afresh(self) -> None:
-        """The hub knows nothing of the old link: its streams are gone, listeners stay."""
-        if not self._end.session:  # the first hub: keep what was said so far
-            return
-        self.on_broken(self._end, "the hub started afresh")
-        self._end.link = Link(even=False)
-        for address in self.listeners:
-            self._end.link.say({"listening": address})
+        if end.session and greeting.session != end.session:
+            self.on_broken(end, "the hub started afresh")
+        name = door.sockname
+        self.reached_at = str(name[0]) if isinstance(name, tuple) else ""
+        self.last_heard = time.monotonic()
+        try:
+            door.hand_over(end, greeting)
+        except RelayError as error:
+            self.on_broken(end, str(error))
+            raise
 
     async def _keep_house(self) -> None:
         """Acknowledge, ping, and give up what will not come back."""
@@ -181,8 +191,7 @@ class Gateway(Exchange):
             pinged = keep_house(self._end, pinged)
             waiting = not self._end.attached and self._end.session and self._lost_at
             if waiting and time.monotonic() - self._lost_at > RESUME_SECONDS:
-                self._start_afresh()
-                self._end.session = ""
+                self.on_broken(self._end, "the link was lost for too long")
 
 
 def keep_house(end: LinkEnd, pinged: float) -> float:
@@ -190,11 +199,10 @@ def keep_house(end: LinkEnd, pinged: float) -> float:
     if not end.attached:
         return pinged
     end.link.acknowledge()
-    now = time.monotonic()
-    silent = asyncio.get_running_loop().time() - end.last_received
+    now = asyncio.get_running_loop().time()
+    silent = now - end.last_received
     if silent > SILENCE_SECONDS:
-        end.drop()
-        end.exchange.on_link_lost(end, f"nothing was heard for {silent:.0f} s")
+        end.on_lost(f"nothing was heard for {silent:.0f} s")
     elif silent > PING_SECONDS and now - pinged > PING_SECONDS:
         end.link.ping()
         pinged = now

@@ -5,9 +5,10 @@
     gateway -> hub   {"session": S', "received": m, "proof": P2}
 
 One JSON object a line, at most MAX_LINE bytes. ``S`` names the link that the hub wants to go
-on with ("" for a new one); when ``S' != S`` the gateway started afresh and every stream of the
-old link is gone. The proofs bind both nonces, the roles and all that was said, so neither a
-replay nor a mirror gets in. The key is made from the join token and never sent.
+on with ("" for a new one), ``n`` and ``m`` are the bytes of it that each end has; when
+``S' != S`` the gateway started afresh and every stream of the old link is gone. The proofs bind
+both nonces, the roles and all that was said, so neither a replay nor a mirror gets in. The key
+is made from the join token and never sent.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from jupyter_continuum.errors import RelayError
 
@@ -36,6 +37,7 @@ class Greeting:
 
     session: str
     received: int
+    """Bytes of the link that the other end has."""
 
 
 def gateway_hello() -> tuple[str, bytes]:
@@ -80,7 +82,7 @@ def gateway_answer(
     transcript = json.dumps([nonce, message.get("nonce"), message.get("agent"), asked, count])
     if not _same(message.get("proof"), _proof(key, "hub", transcript)):
         raise RelayError("Somebody dialled this gateway without knowing its key.")
-    if message.get("agent") != agent or not isinstance(asked, str) or not isinstance(count, int):
+    if message.get("agent") != agent or not isinstance(asked, str) or not _is_count(count):
         raise RelayError(f"The hub dialled {message.get('agent')!r}, but this is {agent}.")
     resumed = bool(session) and asked == session
     if not resumed:
@@ -97,7 +99,7 @@ def hub_check(line: bytes, *, key: bytes, agent: str, transcript: str) -> Greeti
     reply = json.dumps([transcript, session, received])
     if not _same(message.get("proof"), _proof(key, "gateway", reply)):
         raise RelayError(f"What answered for {agent} does not know the key of its job.")
-    if not isinstance(session, str) or not isinstance(received, int):
+    if not isinstance(session, str) or not _is_count(received):
         raise RelayError(f"The gateway of {agent} sent no link session.")
     return Greeting(session, received)
 
@@ -110,6 +112,10 @@ def _same(given: Any, wanted: str) -> bool:
     return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
 
 
+def _is_count(given: Any) -> TypeGuard[int]:
+    return type(given) is int and given >= 0  # True is an int, too
+
+
 def _line(message: dict[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
@@ -117,7 +123,7 @@ def _line(message: dict[str, Any]) -> bytes:
 def _read(line: bytes) -> dict[str, Any]:
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
         raise RelayError("The other end of the link does not speak the relay's language.")

@@ -1,6 +1,7 @@
 """The hub: the exchange at home, one process per cluster.
 
-``python -m jupyter_continuum.relay.hub DIR`` prints ``{"ready": true}`` and serves until told to exit.
+``python -m jupyter_continuum.relay.hub DIR`` prints ``{"ready": true}`` and serves until it is
+told to exit.
 
 Scheduler and clients reach it at ``DIR/hub.sock``. The broker steers it at ``DIR/hub.ctl``,
 one JSON object a line:
@@ -32,14 +33,17 @@ from jupyter_continuum.errors import RelayError
 from jupyter_continuum.relay import handshake
 from jupyter_continuum.relay.address import HOME, Address
 from jupyter_continuum.relay.doorway import Doorway
-from jupyter_continuum.relay.exchange import Exchange, LinkEnd
-from jupyter_continuum.relay.frames import Link
+from jupyter_continuum.relay.ends import LinkEnd
+from jupyter_continuum.relay.exchange import Exchange
 from jupyter_continuum.relay.gateway import HANDSHAKE_SECONDS, RESUME_SECONDS, keep_house
+from jupyter_continuum.relay.pipe import dial_unix
 
 HOUSEKEEPING_SECONDS = 0.1
 ALIVE_SECONDS = 10
 """How often agents hear that their cluster lives: what renews their lease."""
 ORPHAN_SECONDS = 600
+BROKER_BYTES = 8 * 1024 * 1024
+"""Of a broker that has not read so much, no more is expected."""
 SCHEDULER = f"{HOME}.scheduler:1"
 
 
@@ -53,6 +57,10 @@ class Hub(Exchange):
         self._brokers: set[asyncio.StreamWriter] = set()
         self._joins: dict[str, dict[str, Any]] = {}
         """Joins that no broker has answered yet: told again to a broker that comes back."""
+        self._grants: dict[str, dict[str, Any]] = {}
+        """What joined agents were granted: told again to one that lost it with its link."""
+        self._ending: set[str] = set()
+        self._dialling: dict[str, asyncio.Task[None]] = {}
         self._scheduler_seen = time.monotonic()
         self.exit = asyncio.Event()
 
@@ -70,12 +78,22 @@ class Hub(Exchange):
         return "" if end.joined else f"{end.name} has not joined the cluster"
 
     def on_message(self, end: LinkEnd, message: dict[str, Any]) -> None:
-        if isinstance(message.get("join"), dict):
-            self._joins[end.name] = message["join"]
-            self._tell({"on": "join", "agent": end.name, "request": message["join"]})
+        request = message.get("join")
+        if not isinstance(request, dict):
+            return
+        if end.name in self._grants:
+            end.say({"grant": self._grants[end.name]})
+        elif end.name not in self._joins:
+            self._joins[end.name] = request
+            self._tell({"on": "join", "agent": end.name, "request": request})
+
+    def on_broken(self, end: LinkEnd, reason: str) -> None:
+        super().on_broken(end, reason)
+        if end.name in self._ending:
+            end.say({"end": True})
 
     def on_link_lost(self, end: LinkEnd, reason: str) -> None:
-        self._lost_at[end.name] = time.monotonic()
+        self._lost_at.setdefault(end.name, time.monotonic())
         self._tell({"on": "down", "agent": end.name, "reason": reason})
 
     # The broker ------------------------------------------------------------------------
@@ -106,65 +124,87 @@ class Hub(Exchange):
         end = self.ends.get(agent)
         match order.get("do"):
             case "dial":
-                self._spawn(
-                    self._dial_gateway(agent, str(order["path"]), bytes.fromhex(order["key"]))
-                )
+                self._dial_agent(agent, str(order["path"]), bytes.fromhex(order["key"]))
             case "grant" if end is not None:
                 self._joins.pop(agent, None)
+                self._grants[agent] = order["grant"]
                 end.joined = True
-                end.link.say({"grant": order["grant"]})
-                end.flush()
+                end.say({"grant": order["grant"]})
             case "refuse" if end is not None:
                 self._joins.pop(agent, None)
-                end.link.say({"refused": order["reason"]})
-                end.flush()
+                end.say({"refused": order["reason"]})
             case "end" if end is not None:
-                end.link.say({"end": True})
-                end.flush()
+                self._ending.add(agent)
+                end.say({"end": True})
             case "drop" if end is not None:
-                del self.ends[agent]
-                self._joins.pop(agent, None)
-                self.on_broken(end, f"{agent} has ended")
+                self._drop(end)
             case "exit":
                 self.exit.set()
 
     def _tell(self, message: dict[str, Any]) -> None:
         for broker in self._brokers:
-            broker.write(_line(message))
+            if broker.transport.get_write_buffer_size() < BROKER_BYTES:
+                broker.write(_line(message))
+            else:  # it hangs: when it comes again, it is told everything again
+                broker.transport.abort()
 
     # Links -----------------------------------------------------------------------------
 
-    async def _dial_gateway(self, agent: str, path: str, key: bytes) -> None:
+    def _dial_agent(self, agent: str, path: str, key: bytes) -> None:
+        """Dial an agent's gateway, instead of any dial of it that is under way."""
         end = self.ends.get(agent)
         if end is None:
-            end = self.ends[agent] = LinkEnd(agent, Link(even=True), self)
-        loop = asyncio.get_running_loop()
+            end = self.ends[agent] = LinkEnd(agent, self, even=True)
+        before = self._dialling.get(agent)
+        if before is not None:
+            before.cancel()
+        self._dialling[agent] = self._spawn(self._dial_gateway(end, path, key))
+
+    def _drop(self, end: LinkEnd) -> None:
+        dialling = self._dialling.pop(end.name, None)
+        if dialling is not None:
+            dialling.cancel()
+        del self.ends[end.name]
+        self._ending.discard(end.name)
+        for known in (self._joins, self._grants, self._lost_at):
+            known.pop(end.name, None)
+        self.on_broken(end, f"{end.name} has ended")
+
+    async def _dial_gateway(self, end: LinkEnd, path: str, key: bytes) -> None:
         door: Doorway | None = None
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
-                _, door = await loop.create_unix_connection(Doorway, path)
+                door = Doorway(await dial_unix(path))
                 greeting = await self._shake_hands(end, door, key)
             if end.session and greeting.session != end.session:
                 self.on_broken(end, "the gateway started afresh")
-                end.link = Link(even=True)
-            door.hand_over(end, greeting)
+            self._hand_over(door, end, greeting)
         except (RelayError, TimeoutError, OSError) as error:
-            if door is not None:
-                door.abort()
             reason = str(error) or f"it did not answer within {HANDSHAKE_SECONDS} s"
-            self._tell({"on": "down", "agent": agent, "reason": reason})
+            self.on_link_lost(end, reason)
             return
-        self._lost_at.pop(agent, None)
-        self._tell({"on": "up", "agent": agent})
+        finally:
+            if door is not None:
+                door.close()
+            if self._dialling.get(end.name) is asyncio.current_task():
+                del self._dialling[end.name]
+        self._lost_at.pop(end.name, None)
+        self._tell({"on": "up", "agent": end.name})
         self._say_alive(end)
 
+    def _hand_over(self, door: Doorway, end: LinkEnd, greeting: handshake.Greeting) -> None:
+        try:
+            door.hand_over(end, greeting)
+        except RelayError as error:
+            self.on_broken(end, str(error))
+            raise
+
     async def _shake_hands(self, end: LinkEnd, door: Doorway, key: bytes) -> handshake.Greeting:
+        hello = await door.read_line()
+        # From here on nothing may come by the old pipe: it would be sent again by the new one.
+        end.drop()
         transcript, line = handshake.hub_answer(
-            await door.read_line(),
-            key=key,
-            agent=end.name,
-            session=end.session,
-            received=end.link.received,
+            hello, key=key, agent=end.name, session=end.session, received=end.link.received
         )
         door.write(line)
         answer = await door.read_line()
@@ -172,8 +212,7 @@ class Hub(Exchange):
 
     def _say_alive(self, end: LinkEnd) -> None:
         if SCHEDULER in self.listeners and end.attached:
-            end.link.say({"alive": True})
-            end.flush()
+            end.say({"alive": True})
 
     async def keep_house(self) -> None:
         """Acknowledge, ping, renew leases, report, give up what will not come back."""
@@ -187,7 +226,6 @@ class Hub(Exchange):
                 if now - self._lost_at.get(end.name, now) > RESUME_SECONDS:
                     del self._lost_at[end.name]
                     self.on_broken(end, "the link was lost for too long")
-                    end.link, end.session = Link(even=True), ""
             if now - said > ALIVE_SECONDS:
                 said = now
                 for end in self.ends.values():
@@ -219,7 +257,7 @@ async def run(directory: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, hub.exit.set)
-    await hub.serve(directory / "hub.sock")
+    hub.serve(directory / "hub.sock")
     control = directory / "hub.ctl"
     control.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(hub.steer, control, limit=2**22)
