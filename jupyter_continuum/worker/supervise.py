@@ -27,9 +27,11 @@ class Supervised:
         self._make = make
         self._nanny: ContinuumNanny | None = None
         self._closing = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Start, wait, start again; backs off while starting fails."""
+        self._running = asyncio.current_task()
         failures = 0
         while not self._closing.is_set():
             began = time.monotonic()
@@ -53,6 +55,9 @@ class Supervised:
         self._closing.set()
         if self._nanny is not None:
             await self._nanny.close(timeout=timeout_seconds, reason="agent-close")
+        if self._running is not None:
+            # A nanny that is still looking for its scheduler would go on for a minute.
+            self._running.cancel()
 
     async def _live(self) -> str:
         """Start a nanny and wait until it is gone; why it went."""

@@ -37,6 +37,7 @@ class Home:
         self.authority = make_authority("test")
         self.sites: dict[str, tuple[EmulatedLauncher, EmulatedTransport]] = {}
         self.joins: list[dict] = []
+        self.agents: list[str] = []
         self.processes: list[asyncio.subprocess.Process] = []
         self.refuse = ""
         self._tasks: set[asyncio.Task] = set()
@@ -92,6 +93,7 @@ class Home:
 
     def _answer(self, agent: str, request: dict) -> None:
         self.joins.append(request)
+        self.agents.append(agent)
         assert mismatches(environment(), request["environment"]) == []
         if self.refuse:
             self.order(do="refuse", agent=agent, reason=self.refuse)

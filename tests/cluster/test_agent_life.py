@@ -45,16 +45,29 @@ async def test_told_to_end_it_is_gone_in_two_seconds_with_all_it_made(home):
         await ready(client, 2)
         folder = home.sites["sitea"][0]._job_folder(job)
         scratch = await client.run(lambda dask_worker: dask_worker.local_directory)
-        agent = home.joins[0]["workers"][0]["name"]
-        name = next(iter(scratch)).removeprefix("relay://").split(":")[0]
         start = time.monotonic()
-        home.order(do="end", agent=name)
+        home.order(do="end", agent=home.agents[0])
         assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
         assert time.monotonic() - start < 2 + 1  # one for the poll and a busy machine
     assert processes_of(home, "sitea", job) == []
     assert not [path for path in map(Path, scratch.values()) if path.exists()]
     assert not list(folder.glob("g*.sock")) + list(folder.glob("join-*"))
-    assert agent == "sitea-1-0-0"
+
+
+async def test_told_to_end_while_the_scheduler_does_not_answer(home):
+    home.scheduler.send_signal(signal.SIGSTOP)
+    try:
+        job = await home.submit("sitea")
+        async with asyncio.timeout(30):
+            while "let into" not in await home.log("sitea", job):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        start = time.monotonic()
+        home.order(do="end", agent=home.agents[0])
+        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+        assert time.monotonic() - start < 5
+    finally:
+        home.scheduler.send_signal(signal.SIGCONT)
+    assert processes_of(home, "sitea", job) == []
 
 
 async def test_refused_agent_says_why_and_ends(home):
