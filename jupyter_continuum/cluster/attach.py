@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +57,12 @@ def open_client(
     all of them, is set in this process for good.
     """
     from distributed import Client
+    from distributed.versions import VersionMismatchWarning
 
     adopt(attachment.config)
+    # Every agent's environment was compared when it joined, and what matters was refused with a
+    # sentence; Dask's own table warns of a patch release or a package only one side has.
+    warnings.filterwarnings("ignore", category=VersionMismatchWarning)
     return Client(  # type: ignore[no-untyped-call]
         attachment.address,
         security=security(

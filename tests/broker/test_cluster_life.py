@@ -34,7 +34,7 @@ def test_stop_leaves_no_job_process_or_file(two_sites: RunningBroker) -> None:
         "sites",
         "start.lock",
     ]
-    assert [path for path in (socket_dir() / "sites").glob("*/jobs/*")] == []
+    assert list((socket_dir() / "sites").glob("*/jobs/*")) == []
 
 
 def test_a_broker_that_was_killed_finds_its_cluster_again(

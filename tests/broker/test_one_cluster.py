@@ -58,7 +58,7 @@ def test_secrets_are_in_no_log_argument_environment_or_event(
         json.dumps(call_broker("clusters")),
         json.dumps(call_broker("sites")),
     ]
-    seen += [text for text in call_broker("logs", name="main").values()]
+    seen += call_broker("logs", name="main").values()
     for process in processes():
         seen.append(" ".join(process.cmdline()))
         seen.append(json.dumps(process.environ()))
