@@ -10,7 +10,9 @@ SiteId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}$")]
 FilePath = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f'\"`$;&|<>]{1,1024}$")]
-Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9_.@+-]{0,62}[A-Za-z0-9])?$")]
+Word = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9_.@+-]{0,62}[A-Za-z0-9])?$")
+]
 
 
 class SshLogin(BaseModel):
@@ -58,7 +60,8 @@ class Profile(BaseModel):
     account: Word | None = None
     qos: Word | None = None
     work_directory: FilePath | None = Field(
-        default=None, description="never under a home quota unless told; `$HOME/continuum` is the last resort"
+        default=None,
+        description="never under a home quota unless told; `$HOME/continuum` is the last resort",
     )
     python: FilePath = Field(default="python3", description="interpreter of the worker environment")
     prologue: str = Field(default="", max_length=4000, description="shell lines before the agent")

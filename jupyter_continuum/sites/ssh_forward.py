@@ -22,7 +22,8 @@ PACKET = 64 * 1024
 BUFFER = 512 * 1024
 """Bytes waiting for this side before the far side is told to stop."""
 
-Opener = Callable[[Callable[[], "_Far"]], Awaitable[Any]]  # Any: asyncssh's (channel, session)
+Opener = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Any: asyncssh has one class of session for TCP and one for Unix sockets, alike but in name."""
 
 
 class _Far(asyncssh.SSHTCPSession[bytes]):
@@ -152,7 +153,7 @@ async def open_forward(
     """Listen at ``path``. Nobody has been dialled yet."""
     living: set[_Near] = set()
 
-    def open_channel(session: Callable[[], _Far]) -> Awaitable[Any]:
+    def open_channel(session: Callable[[], Any]) -> Awaitable[Any]:
         if endpoint.path:
             return ssh.create_unix_connection(
                 session, endpoint.path, window=WINDOW, max_pktsize=PACKET

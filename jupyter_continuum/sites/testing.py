@@ -18,7 +18,8 @@ import asyncio
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -77,6 +78,12 @@ class TransportTests:
         }
         await transport.run(f"kill {pid}; rm -rf {folder}")
 
+    @pytest.fixture
+    def socket(self) -> Iterator[Path]:
+        """Where a forward may listen: a path below 107 bytes, which pytest's own are not."""
+        with tempfile.TemporaryDirectory(prefix="jct-") as folder:
+            yield Path(folder) / "private" / "f.sock"
+
     async def test_status_output_and_error_come_back(self, transport: Transport) -> None:
         result = await transport.run("echo out; echo err >&2; exit 3")
         assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
@@ -112,10 +119,11 @@ class TransportTests:
 
     @pytest.mark.parametrize("kind", ["tcp", "unix"])
     async def test_a_forward_carries_bytes_both_ways(
-        self, transport: Transport, echo: dict[str, Endpoint], tmp_path: Path, kind: str
+        self, transport: Transport, echo: dict[str, Endpoint], socket: Path, kind: str
     ) -> None:
-        path = private_dir(short(tmp_path)) / "f.sock"
+        path = socket
         forward = await transport.forward(echo[kind], path)
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         sent = os.urandom(3_000_000)
         pairs = [echoed(path, sent), echoed(path, sent[:10]), echoed(path, sent[5:500_000])]
@@ -124,9 +132,9 @@ class TransportTests:
         assert not path.exists()
 
     async def test_a_stale_socket_is_no_hindrance(
-        self, transport: Transport, echo: dict[str, Endpoint], tmp_path: Path
+        self, transport: Transport, echo: dict[str, Endpoint], socket: Path
     ) -> None:
-        path = private_dir(short(tmp_path)) / "f.sock"
+        path = private_dir(socket.parent) / socket.name
         path.touch()
         forward = await transport.forward(echo["tcp"], path)
         assert await echoed(path, b"hello") == b"hello"
@@ -136,10 +144,10 @@ class TransportTests:
         "endpoint", [Endpoint(host="127.0.0.1", port=1), Endpoint(path="/nowhere/g0.sock")]
     )
     async def test_a_forward_to_nobody_is_an_error(
-        self, transport: Transport, tmp_path: Path, endpoint: Endpoint
+        self, transport: Transport, socket: Path, endpoint: Endpoint
     ) -> None:
         with pytest.raises(SiteError):
-            await transport.forward(endpoint, private_dir(short(tmp_path)) / "f.sock")
+            await transport.forward(endpoint, socket)
 
 
 async def echoed(path: Path, data: bytes) -> bytes:
@@ -157,11 +165,6 @@ async def echoed(path: Path, data: bytes) -> bytes:
             return back
     finally:
         writer.close()
-
-
-def short(folder: Path) -> Path:
-    """A folder whose sockets have paths below 107 bytes."""
-    return Path("/tmp") / f"jct-{os.getuid()}-{folder.name[-20:]}-{secrets.token_hex(3)}"
 
 
 RANK = "rank=${SLURM_PROCID:-${JC_RANK:-0}}; for job; do :; done; "
@@ -203,8 +206,13 @@ class LauncherTests:
 
         def make(lines: str, **changes: Any) -> JobRequest:
             names.append(f"jc-contract-g-{secrets.token_hex(4)}")
-            values = {"name": names[-1], "python": stub(RANK + lines), "join": (b'{"s":0}',)}
-            return JobRequest(**({**values, "walltime_seconds": 300} | self.fields | changes))
+            values: dict[str, Any] = {
+                "name": names[-1],
+                "python": stub(RANK + lines),
+                "join": (b'{"s":0}',),
+                "walltime_seconds": 300,
+            }
+            return JobRequest(**(values | self.fields | changes))
 
         yield make
         await launcher.cancel(names)
