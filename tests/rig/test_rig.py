@@ -81,9 +81,11 @@ def ordinary_user(slurm_site_a) -> Iterator[list[str]]:
     subprocess.run(["useradd", "-p", "*", "-m", "-d", home, ORDINARY], check=True)
     environment = ["env", f"HOME={home}", "PYTHONDONTWRITEBYTECODE=1", "TMPDIR=/tmp"]
     identity = [f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--init-groups"]
+    lock = Path("/tmp") / f"jcr{pwd.getpwnam(ORDINARY).pw_uid}.lock"
     try:
         yield ["setpriv", *identity, *environment]
     finally:
+        lock.unlink(missing_ok=True)
         subprocess.run(["userdel", "-r", ORDINARY], check=True, capture_output=True)
         shutil.rmtree(home, ignore_errors=True)
 
