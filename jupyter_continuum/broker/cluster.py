@@ -328,11 +328,15 @@ class Cluster:
             raise Unknown(f"{self.name} is {self.state}. {self.reason}")
         await self._scheduler_ready.wait()
         name = f"{self.name}.client-{secrets.token_hex(4)}"
+        config = wide_link()
+        # Dask would make a link of the relay's host name, which no browser can open.
+        link = f"http://127.0.0.1:{self.dashboard_port}/status"
+        config["distributed"]["dashboard"] = {"link": link}
         return {
             "address": SCHEDULER,
             "hub": str(self.folder / "hub.sock"),
             "site": "home",
-            "config": wide_link(),
+            "config": config,
             **self._sign(csr, name, CLIENT_LIFE),
         }
 
