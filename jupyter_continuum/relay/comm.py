@@ -54,7 +54,7 @@ class RelayComm(TLS):
         self._closed = False
         self._local_addr, self._peer_addr = local, peer
         self.stream = stream
-        self._finalizer = weakref.finalize(self, self._get_finalizer())
+        self._finalizer = weakref.finalize(self, self._get_finalizer())  # type: ignore[no-untyped-call]
         self._finalizer.atexit = False
         self._extra: dict[str, Any] = {}
         reference = weakref.ref(self)
@@ -62,7 +62,7 @@ class RelayComm(TLS):
         if stream.socket.family != socket.AF_UNIX:
             stream.set_nodelay(True)
             set_tcp_timeout(stream)
-        self._read_extra()
+        self._read_extra()  # type: ignore[no-untyped-call]
 
 
 class RelayConnector(Connector):

@@ -54,7 +54,7 @@ class Hub(Exchange):
         super().__init__(HOME)
         self.ends: dict[str, LinkEnd] = {}
         self._lost_at: dict[str, float] = {}
-        self._brokers: set[asyncio.StreamWriter] = set()
+        self._brokers: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
         self._joins: dict[str, dict[str, Any]] = {}
         """Joins that no broker has answered yet: told again to a broker that comes back."""
         self._grants: dict[str, dict[str, Any]] = {}
@@ -100,7 +100,7 @@ class Hub(Exchange):
 
     async def steer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one broker until it goes away."""
-        self._brokers.add(writer)
+        self._brokers[writer] = asyncio.current_task()
         for end in self.ends.values():
             if end.attached:
                 writer.write(_line({"on": "up", "agent": end.name}))
@@ -112,12 +112,16 @@ class Hub(Exchange):
         except (ConnectionError, ValueError) as error:
             print(f"the broker went away: {error}", file=sys.stderr)  # it may come again
         finally:
-            self._brokers.discard(writer)
+            del self._brokers[writer]
             writer.close()
 
-    def dismiss_brokers(self) -> None:
+    async def dismiss_brokers(self) -> None:
+        """Close their connections, and let ``steer`` see it."""
+        serving = [task for task in self._brokers.values() if task is not None]
         for broker in self._brokers:
             broker.close()
+        if serving:
+            await asyncio.wait(serving, timeout=1)
 
     def _do(self, order: dict[str, Any]) -> None:
         agent = str(order.get("agent", ""))
@@ -268,7 +272,7 @@ async def run(directory: Path) -> None:
         {house, asyncio.create_task(hub.exit.wait())}, return_when=asyncio.FIRST_COMPLETED
     )
     server.close()
-    hub.dismiss_brokers()
+    await hub.dismiss_brokers()
     await hub.close()
     if house.done():
         house.result()  # it never ends by itself: this raises what went wrong

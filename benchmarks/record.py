@@ -1,0 +1,51 @@
+"""What every figure needs beside it: the machine, the day, the spread; and where it is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PARTS = ("dask", "distributed", "numpy", "cryptography", "tornado")
+
+
+def machine() -> dict[str, Any]:
+    """CPU, cores, kernel and versions; nothing that names the machine."""
+    cpu = "unknown"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PARTS},
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, least and most, to three digits that mean something."""
+    digits = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {name: float(f"{value:.4g}") for name, value in digits.items()}
+
+
+def save(name: str, results: dict[str, Any]) -> Path:
+    """Write ``results/NAME.json``."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    document = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "load_before": os.getloadavg()[0],
+        "machine": machine(),
+        **results,
+    }
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    return path
