@@ -38,8 +38,8 @@ def grant(
         raise Refusal(f"The join token of {job.name}, rank {agent.rank}, was used before.")
     if asked.get("protocol") != TICKET_PROTOCOL:
         raise Refusal(
-            f"The worker agent at {group.site} speaks protocol {asked.get('protocol')!r}, this side "
-            f"{TICKET_PROTOCOL}. Install the same jupyter-continuum on both sides."
+            f"The worker agent at {group.site} speaks protocol {asked.get('protocol')!r}, this "
+            f"side {TICKET_PROTOCOL}. Install the same jupyter-continuum on both sides."
         )
     found = mismatches(environment(), asked.get("environment") or {})
     if found:
