@@ -8,7 +8,7 @@ broker's socket for reports) and the hub's ``hub.sock``. One JSON object a line:
     out   {"ready": true, "address": "relay://home.scheduler:1", "dashboard_port": 40123}
 
 Then standard input and output are closed, and it runs until SIGTERM or until a client shuts
-the cluster down. Its key is made here and is never written to a file.
+the cluster down. Its key is made here and never leaves this process.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def run(
             }
         )
         _let_go_of_the_broker()
-        await scheduler.finished()  # type: ignore[no-untyped-call]
+        await scheduler.finished()
 
 
 def relay_config(folder: Path) -> dict[str, str]:

@@ -63,7 +63,7 @@ def open_client(
     # Every agent's environment was compared when it joined, and what matters was refused with a
     # sentence; Dask's own table warns of a patch release or a package only one side has.
     warnings.filterwarnings("ignore", category=VersionMismatchWarning)
-    return Client(  # type: ignore[no-untyped-call]
+    return Client(
         attachment.address,
         security=security(
             key=identity.key,

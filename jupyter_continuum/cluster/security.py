@@ -39,13 +39,16 @@ def make_identity(name: str) -> Identity:
 def security(
     *, key: str, certificate: str, authority: str, relay: Mapping[str, str] | None = None
 ) -> Security:
-    """Mutual TLS with this leaf in every role; nothing of it lies in a file.
+    """Mutual TLS with this leaf in every role.
+
+    OpenSSL reads keys from files alone: distributed writes them to a private temporary folder
+    for that moment, and nowhere else.
 
     ``relay``: how these connections meet the relay, where the process has several ways.
     """
     from distributed import Security
 
-    return Security(  # type: ignore[no-untyped-call]
+    return Security(
         require_encryption=True,
         tls_ca_file=authority,
         tls_client_key=key,

@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_continuum.cluster.environment import environment
 from jupyter_continuum.cluster.log import quiet_libraries, say
 from jupyter_continuum.cluster.security import make_identity
+from jupyter_continuum.cluster.signatures import check_signatures
 from jupyter_continuum.cluster.wide_link import adopt
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.worker import deadlines, devices
@@ -127,3 +128,4 @@ class Agent:
 def _load_dask() -> None:
     importlib.import_module("jupyter_continuum.worker.node")
     quiet_libraries()
+    check_signatures()

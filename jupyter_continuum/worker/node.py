@@ -48,7 +48,7 @@ class ContinuumWorker(Worker):
         default_port: int = 0,
         ssl_options: Any = None,
     ) -> None:
-        self.http_application = RoutingApplication(routes)  # type: ignore[no-untyped-call]
+        self.http_application = RoutingApplication(routes)
         self.http_server = HTTPServer(self.http_application)
         self.http_server.add_socket(bind_unix_socket(str(self._pages), mode=0o600))
 
@@ -56,7 +56,7 @@ class ContinuumWorker(Worker):
         if hasattr(self, "http_server"):
             self.http_server.stop()
             self._pages.unlink(missing_ok=True)
-        await super()._stop_services()  # type: ignore[no-untyped-call]
+        await super()._stop_services()
 
     async def http_get(self, path: str) -> dict[str, Any]:
         """One of this worker's pages: ``{"status", "type", "body"}``."""

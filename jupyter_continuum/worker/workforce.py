@@ -74,13 +74,11 @@ class Workforce:
         from distributed.core import rpc
 
         names = list(self._secure)
-        connection = next(iter(self._secure.values())).get_connection_args("worker")  # type: ignore[no-untyped-call]
+        connection = next(iter(self._secure.values())).get_connection_args("worker")
         try:
             async with (
                 asyncio.timeout(limit_seconds),
-                rpc(  # type: ignore[no-untyped-call]
-                    self._scheduler, connection_args=connection
-                ) as scheduler,
+                rpc(self._scheduler, connection_args=connection) as scheduler,
             ):
                 retired = await scheduler.retire_workers(
                     names=names, close_workers=True, remove=True
