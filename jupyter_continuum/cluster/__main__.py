@@ -86,7 +86,7 @@ async def run(
             }
         )
         _let_go_of_the_broker()
-        await scheduler.finished()
+        await scheduler.finished()  # type: ignore[no-untyped-call]
 
 
 def relay_config(folder: Path) -> dict[str, str]:

@@ -56,7 +56,7 @@ class ContinuumWorker(Worker):
         if hasattr(self, "http_server"):
             self.http_server.stop()
             self._pages.unlink(missing_ok=True)
-        await super()._stop_services()
+        await super()._stop_services()  # type: ignore[no-untyped-call]
 
     async def http_get(self, path: str) -> dict[str, Any]:
         """One of this worker's pages: ``{"status", "type", "body"}``."""

@@ -65,7 +65,7 @@ class Supervised:
         try:
             await nanny
             say(f"{self.name}: ready at {nanny.worker_address}, process {nanny.pid}")
-            await nanny.finished()
+            await nanny.finished()  # type: ignore[no-untyped-call]
         except Exception as error:  # whatever a worker's start may raise: told, then tried again
             return last_words(error)
         finally:
