@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_continuum import __version__
+from jupyter_continuum.paths import config_dir
 from jupyter_continuum.server.link import BrokerLink, Event
 from jupyter_continuum.server.routes import ROUTES
 
@@ -19,7 +20,9 @@ SCHEMA_ID = "https://schema.jupyter.org/jupyter_continuum/change/v1"
 
 
 class ContinuumExtension(ExtensionApp):
-    """Loading it starts nothing: the broker is asked when a panel asks."""
+    """Loading it starts nothing. The broker is asked when a panel asks, or once the server runs
+    where somebody has connected a site before: the panel is filled at once then.
+    """
 
     name = "jupyter_continuum"
     version = __version__
@@ -29,6 +32,9 @@ class ContinuumExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         self.link = BrokerLink(self.emit)
         self.event_logger.register_event_schema(SCHEMA)
+        if any((config_dir() / "profiles").glob("*.json")):
+            assert self.serverapp is not None
+            self.serverapp.io_loop.add_callback(self.link.warm_up)
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(ROUTES)

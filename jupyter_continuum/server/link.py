@@ -24,7 +24,7 @@ ENDING_SECONDS = 1.0
 class BrokerLink:
     """Opened by the first call, opened again by the first call after the broker went away.
 
-    A server whose panel nobody opens never starts a broker.
+    A server whose panel nobody opens, and whose person has no site, never starts a broker.
     """
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
@@ -43,6 +43,13 @@ class BrokerLink:
             if method not in REPEATABLE or not await _has_ended(conversation):
                 raise
         return await (await self._client()).call(method, **params)
+
+    async def warm_up(self) -> None:
+        """Open the conversation ahead of the first call; one that fails is tried by that call."""
+        try:
+            await self._client()
+        except ContinuumError as error:
+            self._emit({"kind": "broker", "state": "lost", "message": str(error)})
 
     async def call_within(self, seconds: float, method: str, /, **params: Any) -> Any:
         """The broker's answer, or None when it takes longer than ``seconds``.
