@@ -114,6 +114,13 @@ class Broker:
         if old is not None and old.profile == wanted:
             await old.sign_in()
             return self._site(wanted.site)
+        if old is not None and _same_login(load_profiles().by_site.get(wanted.site), wanted):
+            # Account, QoS and the like count for the next job; no code is asked for again.
+            save_profile(wanted)
+            old.profile = wanted
+            await old.sign_in()
+            self._site_changed(old)
+            return self._site(wanted.site)
         if old is not None and running:
             raise ContinuumError(
                 f"{wanted.site} cannot be changed while {', '.join(running)} uses it. "
@@ -390,6 +397,14 @@ class Broker:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _same_login(saved: Profile | None, wanted: Profile) -> bool:
+    """True when the open session serves ``wanted`` too; ``saved`` has the pinned host key."""
+    fields = ("kind", "ssh", "emulated", "work_directory")
+    return saved is not None and all(
+        getattr(saved, field) == getattr(wanted, field) for field in fields
+    )
 
 
 def _save(profile: Profile) -> None:

@@ -56,6 +56,7 @@ class Prompts:
     def _from_person(self, prompt: Message) -> str:
         # A newline in the site's own words must not look like a second question.
         text = " ".join(str(prompt["text"]).split())
+        text += " (yes/no)" if prompt["kind"] == "host-key" else ""
         return ask(f"{prompt['site']}: {text}", secret=bool(prompt["secret"]))
 
     def _answer(self, prompt: Message, value: str) -> None:

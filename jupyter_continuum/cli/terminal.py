@@ -37,7 +37,9 @@ def ask(text: str, *, default: str = "", secret: bool = False) -> str:
             f"{text.rstrip(':? ')}: there is no terminal to ask at. Give it as an option; "
             "`jupyter continuum connect --help` lists them."
         )
-    question = f"{clean(text)}{f' [{default}]' if default else ''}: "
+    shown = clean(text).rstrip()
+    end = " " if shown.endswith(("?", ":", ")")) and not default else ": "
+    question = f"{shown}{f' [{default}]' if default else ''}{end}"
     try:
         if secret:
             import getpass

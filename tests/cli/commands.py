@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 COMMAND = [sys.executable, "-P", "-m", "jupyter_continuum.cli"]
-SECONDS = 90
+SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
