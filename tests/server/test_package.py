@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jupyter_continuum
 
-ROOT = Path(jupyter_continuum.__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def modules_after(statement: str) -> set[str]:
