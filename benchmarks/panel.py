@@ -1,8 +1,9 @@
-"""Seconds from opening the panel to the first site record, broker running or not.
+"""Seconds from opening the panel to the first site record: nobody used it before (a broker is
+started), a broker runs, or a new server of somebody who has connected a site before.
 
     python benchmarks/panel.py [ROUNDS]
 
-Needs Chromium. Cold and warm rounds alternate; each cold one starts a broker.
+Needs Chromium. The three alternate; the first and the last start a broker.
 """
 
 from __future__ import annotations
@@ -38,24 +39,42 @@ def seconds_to_records(browser: Browser, server: JupyterServer) -> float:
     return seconds
 
 
+def new_server(folder: Path, *, known: bool) -> JupyterServer:
+    """A JupyterLab with a home of its own; ``known``: its person has connected a site."""
+    home = Path(tempfile.mkdtemp(dir=folder))
+    os.environ["JUPYTER_CONFIG_DIR"] = str(home / "config")
+    if known:
+        profiles = home / "config" / "continuum" / "profiles"
+        profiles.mkdir(parents=True)
+        (profiles / "near.json").write_text('{"site": "near", "kind": "emulated"}')
+    return start_lab(home, folder / "data")
+
+
 def main(rounds: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="jc-bench-"))
-    os.environ |= {
-        "JUPYTER_CONFIG_DIR": str(folder / "home" / "config"),
-        "JUPYTER_DATA_DIR": str(folder / "data"),
-        "XDG_RUNTIME_DIR": "",
+    os.environ |= {"JUPYTER_DATA_DIR": str(folder / "data"), "XDG_RUNTIME_DIR": ""}
+    measured: dict[str, list[float]] = {
+        "first_use_broker_starts": [],
+        "broker_runs": [],
+        "new_server_of_a_person_with_a_site": [],
     }
-    server = start_lab(folder / "home", folder / "data")
-    measured: dict[str, list[float]] = {"broker_starts": [], "broker_runs": []}
+    server = new_server(folder, known=False)
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
             )
             for _ in range(rounds):
-                measured["broker_starts"].append(seconds_to_records(browser, server))
+                measured["first_use_broker_starts"].append(seconds_to_records(browser, server))
                 measured["broker_runs"].append(seconds_to_records(browser, server))
                 call_broker("shutdown")
+                server.close()
+                server = new_server(folder, known=True)
+                times = measured["new_server_of_a_person_with_a_site"]
+                times.append(seconds_to_records(browser, server))
+                call_broker("shutdown")
+                server.close()
+                server = new_server(folder, known=False)
             browser.close()
     finally:
         server.close()

@@ -40,7 +40,7 @@ class JupyterServer:
         arguments: Sequence[str] = (),
         config: str = "",
     ) -> None:
-        (home / "config").mkdir(parents=True)
+        (home / "config").mkdir(parents=True, exist_ok=True)
         (home / "config" / "jupyter_server_config.py").write_text(config)
         self.log = home / "server.log"
         self.port = _free_port()
