@@ -198,7 +198,12 @@ class ProcessLauncher(ABC):
         # Before the process: after a crash in between, no second one is started.
         write_private(job.path / "process.json", json.dumps(record).encode())
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {"JC_SITE": self.site, "JC_NODES": " ".join(nodes)}
+        environment |= {
+            "JC_SITE": self.site,
+            "JC_NODES": " ".join(nodes),
+            "JC_SCRATCH": os.fspath(job.path),
+            "JC_SOCKETS": os.fspath(private_dir(self.folder / "s")),
+        }
         leader = await start_tree(job.path, "job.sh", "job.log", environment)
         record |= {"pid": leader.pid, "created": leader.created}
         write_private(job.path / "process.json", json.dumps(record).encode())

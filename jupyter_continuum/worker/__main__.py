@@ -54,7 +54,8 @@ async def _run(folder: Path, rank: int, began: float) -> None:
         listen=folder / f"g{rank}.sock" if ticket.direct == "unix" else ("0.0.0.0", 0),
         local_path=local,
     )
-    scratch = Path(tempfile.mkdtemp(prefix=f"jc-{ticket.agent}-"))
+    # A site on the person's own machine says where: nothing may be left elsewhere.
+    scratch = Path(tempfile.mkdtemp(prefix=f"jc-{ticket.agent}-", dir=os.environ.get("JC_SCRATCH")))
     agent = Agent(ticket, Place(folder, sockets, scratch, node), gateway)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, agent.terminated.set)
     _announce(folder, rank, node, gateway.endpoints)
@@ -63,7 +64,7 @@ async def _run(folder: Path, rank: int, began: float) -> None:
         await agent.run(began=began)
     finally:
         await gateway.close()
-        _clean_up(folder, rank, scratch, sockets, local)
+        _clean_up(folder, rank, scratch, sockets, ticket.agent)
 
 
 def _announce(folder: Path, rank: int, node: str, endpoints: list[dict[str, Any]]) -> None:
@@ -94,6 +95,9 @@ def _with_numbers(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _socket_folder(ticket: Ticket) -> Path:
     """A node-local folder that all agents of this cluster and site on this node share."""
+    told = os.environ.get("JC_SOCKETS")
+    if told:
+        return private_dir(Path(told) / ticket.cluster_id)
     name = f"jc-{os.getuid()}-{ticket.cluster_id}-{ticket.site}"
     folder = Path(tempfile.gettempdir()) / name
     if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
@@ -101,9 +105,11 @@ def _socket_folder(ticket: Ticket) -> Path:
     return private_dir(folder)
 
 
-def _clean_up(folder: Path, rank: int, scratch: Path, sockets: Path, local: Path) -> None:
+def _clean_up(folder: Path, rank: int, scratch: Path, sockets: Path, agent: str) -> None:
+    """Remove what this agent made, and what workers that were killed could not remove."""
     shutil.rmtree(scratch, ignore_errors=True)
-    for path in (folder / f"agent-{rank}.json", folder / f"g{rank}.sock", local):
+    own = (folder / f"agent-{rank}.json", folder / f"g{rank}.sock")
+    for path in (*own, *sockets.glob(f"{agent}[.-]*")):
         path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # another agent of this cluster still uses it
         sockets.rmdir()

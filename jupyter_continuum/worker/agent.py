@@ -20,8 +20,8 @@ from jupyter_continuum.worker import deadlines, devices
 from jupyter_continuum.worker.ticket import Ticket
 from jupyter_continuum.worker.workforce import Place, Share, Workforce
 
-SIGTERM_SECONDS = 5
-"""How long a batch system waits after SIGTERM; a longer hand-over is cut."""
+SIGTERM_SECONDS = 3
+"""How long a hand-over may take after SIGTERM: some kill five seconds later."""
 CLOSE_SECONDS = 1
 """How long a worker may take to close before its process is killed."""
 

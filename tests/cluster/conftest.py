@@ -155,7 +155,7 @@ class Home:
         launcher, transport = self.sites[ticket["site"]]
         async with asyncio.timeout(60):
             # A site is polled: that is all it offers.
-            while not (found := _like(await launcher.agents(), ticket)):  # noqa: ASYNC110
+            while not (found := _like(await launcher.agents(), ticket)):
                 await asyncio.sleep(0.05)
         path = self.folder / f"{ticket['agent']}.fwd"
         forward = await transport.forward(found[0].endpoints[-1], path)
@@ -168,7 +168,7 @@ class Home:
 
     async def reached(self, site: str, name: str, *states, seconds: float = 40):
         async with asyncio.timeout(seconds):
-            while (job := await self.job(site, name)).state not in states:  # noqa: ASYNC110
+            while (job := await self.job(site, name)).state not in states:
                 await asyncio.sleep(0.1)
             return job
 

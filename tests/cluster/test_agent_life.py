@@ -51,6 +51,7 @@ async def test_told_to_end_it_is_gone_in_two_seconds_with_all_it_made(home):
         assert time.monotonic() - start < 2 + 1  # one for the poll and a busy machine
     assert processes_of(home, "sitea", job) == []
     assert not [path for path in map(Path, scratch.values()) if path.exists()]
+    assert not list((home.folder / "sitea" / "s").iterdir())
     assert not list(folder.glob("g*.sock")) + list(folder.glob("join-*"))
 
 
@@ -59,7 +60,7 @@ async def test_told_to_end_while_the_scheduler_does_not_answer(home):
     try:
         job = await home.submit("sitea")
         async with asyncio.timeout(30):
-            while "let into" not in await home.log("sitea", job):  # noqa: ASYNC110
+            while "let into" not in await home.log("sitea", job):
                 await asyncio.sleep(0.1)
         start = time.monotonic()
         home.order(do="end", agent=home.agents[0])
@@ -130,6 +131,7 @@ async def test_sigterm_hands_over_and_ends(home):
         assert (await kept)[-1] == 9
     assert "handed over: 1 of 1" in await home.log("sitea", job)
     assert processes_of(home, "sitea", job) == []
+    assert not list((home.folder / "sitea" / "s").iterdir())
 
 
 async def test_killed_worker_comes_back_and_its_task_is_done(home):
@@ -154,7 +156,7 @@ async def test_lost_scheduler_connection_keeps_the_allocation(home):
 
         await client.run_on_scheduler(cut)
         async with asyncio.timeout(40):
-            while "starting again" not in await home.log("sitea", job):  # noqa: ASYNC110
+            while "starting again" not in await home.log("sitea", job):
                 await asyncio.sleep(0.1)
             assert await client.submit(lambda: 1, pure=False) == 1
     assert (await home.job("sitea", job)).state is JobState.RUNNING

@@ -84,6 +84,6 @@ async def test_wanted_copies_are_forgotten_with_the_result(cluster):
     assert len(scheduler.wanted_copies) == 1
     future.release()
     async with asyncio.timeout(10):
-        while scheduler.tasks:  # noqa: ASYNC110  # nothing tells when a key is forgotten
+        while scheduler.tasks:  # nothing tells when a key is forgotten
             await asyncio.sleep(0.01)
     assert len(scheduler.wanted_copies) == 0
