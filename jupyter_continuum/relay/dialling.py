@@ -76,7 +76,7 @@ async def _dial_beside(target: Address, relay: Settings) -> socket.socket | None
 
 async def _dial_inside(target: Address) -> socket.socket | None:
     """TCP inside the site, where the target has a port there."""
-    host, number, now = target.host, target.number, time.monotonic()
+    host, number, now = target.host.strip("[]"), target.number, time.monotonic()
     if not host or max(_unreachable.get(host, 0), _unreachable.get((host, number), 0)) > now:
         return None
     plug = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)

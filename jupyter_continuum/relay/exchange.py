@@ -30,7 +30,7 @@ from jupyter_continuum.relay.frames import (
     Reset,
     Said,
 )
-from jupyter_continuum.relay.pipe import Door, dial_unix, listen_unix
+from jupyter_continuum.relay.pipe import Door, dial_unix, keep_freed_memory, listen_unix
 from jupyter_continuum.relay.splice import LocalPort, tie, untie
 
 MAX_REQUEST = 4096
@@ -79,6 +79,7 @@ class Exchange:
 
     def serve(self, path: Path) -> None:
         """Take requests of local processes at ``path``."""
+        keep_freed_memory()
         path.unlink(missing_ok=True)
         self._desk = Door(listen_unix(path), self._local)
 

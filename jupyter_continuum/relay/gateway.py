@@ -76,7 +76,7 @@ class Gateway(Exchange):
             gateway._door = Door(socket.create_server(listen), gateway._knock)
             gateway.endpoints = [{"host": socket.gethostname(), "port": gateway._door.port}]
         else:
-            listen.unlink(missing_ok=True)  # noqa: ASYNC240
+            listen.unlink(missing_ok=True)
             gateway._door = Door(listen_unix(listen), gateway._knock)
             gateway.endpoints = [{"path": str(listen)}]
         gateway._spawn(gateway._keep_house())
