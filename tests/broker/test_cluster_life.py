@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.paths import data_dir, socket_dir
 from tests.broker.conftest import (
@@ -132,3 +134,18 @@ def _until(met: Callable[[], Any], seconds: float = 30) -> Any:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     return found
+
+
+@pytest.mark.full
+def test_workers_that_hear_nothing_end_when_their_lease_runs_out(broker: RunningBroker) -> None:
+    """Broker, hub and scheduler are killed at once; nobody is left to end the job but itself."""
+    call_broker("connect", profile=emulated("north"))
+    groups = [{"offer": "north/cpu"}, {"offer": "local/cores"}]
+    call_broker("launch", plan={"name": "main", "groups": groups, "lease_minutes": 1})
+    wait_for("main", all_ready)
+    kill_broker(broker.pid)
+    for process in processes():
+        if {"jupyter_continuum.relay.hub", "jupyter_continuum.cluster"} & {*process.cmdline()}:
+            process.kill()
+    assert processes()
+    assert _until(lambda: not processes(), seconds=100)
