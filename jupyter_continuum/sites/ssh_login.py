@@ -180,7 +180,7 @@ class SignIn:
         keys, stale = await self._keys(login)
         where = f"{login.host}:{login.port}"
         pinned = login.host_key or await self._confirm(login, tunnel)
-        person = _Person(self.site, login, self.asker, asyncssh.import_public_key(pinned))
+        person = _Person(self.site, login, self.asker, _read_pinned(self.site, pinned))
         try:
             async with asyncio.timeout(CONNECT_SECONDS) as person.clock:
                 ssh = await asyncssh.connect(
@@ -312,6 +312,16 @@ class SignIn:
             f"{self.site}: {where} refuses {what}. Check the user name and that the key is known "
             f"there; if it is a certificate, it may have expired. {RENEW}."
         )
+
+
+def _read_pinned(site: str, line: str) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.import_public_key(line)
+    except asyncssh.KeyImportError as error:
+        raise HostKeyChanged(
+            f"{site}: the host key in the profile is not one ({error}). Remove `host_key` from the "
+            "profile and connect again: you are asked to confirm the key, and nothing was sent."
+        ) from error
 
 
 def _host_key_order(pinned: str) -> list[str]:

@@ -107,6 +107,12 @@ async def test_a_pinned_key_of_another_kind_is_refused_too(slurm_site_b, ecdsa_l
             await visit.transport.connect()
 
 
+async def test_a_pinned_key_that_is_none_is_named(slurm_site_b):
+    async with Visit(ssh_login(slurm_site_b, host_key="ssh-ed25519 AAAAwrong")) as visit:
+        with pytest.raises(HostKeyChanged, match="Remove `host_key` from the profile"):
+            await visit.transport.connect()
+
+
 async def test_callers_at_once_share_one_prompt(slurm_site_b):
     login = ssh_login(slurm_site_b, "code")
     async with Visit(login, slurm_site_b.login.code) as visit:
