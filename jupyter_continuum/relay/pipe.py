@@ -69,6 +69,8 @@ class Pipe:
         self._ending = ""
         """What to do when all is written: "finish" or "close"."""
         self._gone = False
+        self._let_go = False
+        """The user wants to hear of it no more."""
         self.resume()
 
     @property
@@ -128,11 +130,16 @@ class Pipe:
 
     def close(self) -> None:
         """Close after what was written has gone out; nothing is read any more."""
+        self._let_go = True
         self.pause()
         self._end("close")
 
     def abort(self) -> None:
         """Close now."""
+        self._let_go = True
+        self._shut()
+
+    def _shut(self) -> None:
         if self._gone:
             return
         self.pause()
@@ -193,11 +200,13 @@ class Pipe:
             self._break(error)
 
     def _break(self, error: OSError) -> None:
-        closing = self._ending == "close"
-        self.abort()
-        if not closing:
-            # Later, as the user may be in the middle of a write.
-            self._loop.call_soon(self.user.on_lost, error.strerror or str(error))
+        self._shut()
+        # Later, as the user may be in the middle of a write.
+        self._loop.call_soon(self._tell_lost, error.strerror or str(error))
+
+    def _tell_lost(self, reason: str) -> None:
+        if not self._let_go:
+            self.user.on_lost(reason)
 
 
 class Door:
