@@ -15,6 +15,19 @@ from urllib.parse import quote, urlencode
 
 from jupyter_continuum.errors import ContinuumError
 
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+"""Settings: no question about news lies over the lesson."""
+OPEN_PANEL = {
+    "data": {
+        "layout-restorer:data": {
+            "left": {"collapsed": False, "visible": True, "current": "jupyter-continuum-panel"},
+            "relativeSizes": [0.26, 0.74, 0],
+        }
+    },
+    "metadata": {"id": "default"},
+}
+"""The workspace of the first visit: the Continuum panel is open beside the lesson."""
+
 SECONDS_TO_START = 90
 SECONDS_TO_END = 60
 """On SIGTERM the server ends its kernels first, which takes long on a busy machine."""
@@ -42,6 +55,7 @@ class Lab:
 def jupyterlab(folder: Path, *, port: int) -> Iterator[Lab]:
     """JupyterLab on ``folder``, ready to be opened; ended with the block."""
     log = folder.parent / "lab.log"
+    prepare(folder.parent)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command(folder, port),
@@ -63,11 +77,21 @@ def jupyterlab(folder: Path, *, port: int) -> Iterator[Lab]:
             process.wait()
 
 
+def prepare(home: Path) -> None:
+    """Write what JupyterLab reads at its first visit, below ``home``."""
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    (home / "settings").mkdir(exist_ok=True)
+    (home / "settings" / "overrides.json").write_text(json.dumps(QUIET))
+    WorkspacesManager(str(home / "workspaces")).save("default", json.dumps(OPEN_PANEL))
+
+
 def command(folder: Path, port: int) -> list[str]:
     words = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"]
     words += [
         f"--ServerApp.root_dir={folder}",
-        "--LabApp.news_url=",
+        f"--LabApp.app_settings_dir={folder.parent / 'settings'}",
+        f"--LabApp.workspaces_dir={folder.parent / 'workspaces'}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     return words + (["--allow-root"] if os.getuid() == 0 else [])
