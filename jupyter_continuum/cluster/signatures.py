@@ -46,6 +46,7 @@ def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
     from distributed import Nanny, Scheduler, Worker
     from distributed.active_memory_manager import ReduceReplicas
     from distributed.comm.core import BaseListener, Connector
+    from distributed.comm.tcp import TCP, _close_comm, set_tcp_timeout
     from distributed.diagnostics.plugin import SchedulerPlugin
     from distributed.http.utils import get_handlers
     from distributed.node import ServerNode
@@ -69,6 +70,11 @@ def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
         ),
         Connector.connect: ("self", "address", "deserialize"),
         BaseListener.on_connection: ("self", "comm", "handshake_overrides"),
+        TCP.__init__: ("self", "stream", "local_addr", "peer_addr", "deserialize"),
+        TCP._get_finalizer: ("self",),
+        TCP._read_extra: ("self",),
+        _close_comm: ("ref",),
+        set_tcp_timeout: ("comm",),
         get_handlers: ("server", "modules", "prefix"),
     }  # fmt: skip
 
