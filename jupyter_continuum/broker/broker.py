@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -27,30 +27,23 @@ from jupyter_continuum.broker.messages import (
     PromptEvent,
     PromptView,
     SiteEvent,
-    SiteState,
     SiteView,
 )
-from jupyter_continuum.broker.opening import HERE, open_session
-from jupyter_continuum.broker.profiles import (
-    checked_profile,
-    first_fault,
-    forget_profile,
-    load_profiles,
-    save_profile,
-)
+from jupyter_continuum.broker.orphans import end_orphans, find_orphans, orphan_views
+from jupyter_continuum.broker.profiles import checked_profile, first_fault
 from jupyter_continuum.broker.prompts import Prompts
+from jupyter_continuum.broker.records import create, restore
 from jupyter_continuum.broker.session import Session
-from jupyter_continuum.broker.site_view import known_offers, known_site, site_view
+from jupyter_continuum.broker.site_view import known_offers, known_site
+from jupyter_continuum.broker.sites import Sites
 from jupyter_continuum.broker.store import stored
-from jupyter_continuum.catalogue import Catalogue, load
-from jupyter_continuum.errors import ContinuumError, PlanRefused, SiteError, Unknown
+from jupyter_continuum.errors import BrokerError, ContinuumError, PlanRefused, SiteError, Unknown
 from jupyter_continuum.planning.plan import Plan
 from jupyter_continuum.planning.resolve import ResolvedPlan, resolve
-from jupyter_continuum.sites.profile import Profile
-from jupyter_continuum.sites.protocols import JobState
 
 PUBLISH_SECONDS = 0.25
 """Changes are gathered for so long before faces are told."""
+ANSWER_LENGTH = 4096
 
 
 class Broker:
@@ -58,37 +51,36 @@ class Broker:
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()
-        self._catalogue: Catalogue = load()
-        self._sessions: dict[str, Session] = {}
         self._clusters: dict[str, Cluster] = {}
         self._subscribers: dict[object, Callable[[BaseModel], None]] = {}
         self._prompts = Prompts(self._publish)
+        self._sites = Sites(self._prompts, self._site_changed)
         self._changed_sites: set[str] = set()
         self._changed_clusters: set[str] = set()
         self._something_changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._profile_faults: dict[str, str] = {}
+        self._publishing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open every site that has a profile, and take up clusters that still run."""
-        profiles = load_profiles()
-        self._profile_faults = profiles.broken
-        for profile in {"local": HERE, **profiles.by_site}.values():
-            self._open(profile).start()
+        self._sites.open_all()
         for each in stored():
-            cluster = Cluster.restore(
-                each, find_session=self._sessions.get, on_change=self._cluster_changed
-            )
+            try:
+                cluster = restore(
+                    each, find_session=self._sites.sessions.get, on_change=self._cluster_changed
+                )
+            except (ContinuumError, OSError, ValueError, KeyError, TypeError) as error:
+                print(f"The cluster {each['name']!r} is not found again: {error!r}", flush=True)
+                continue
             self._clusters[cluster.name] = cluster
             await cluster.resume()
-        self._spawn(self._keep_publishing())
+        self._publishing = asyncio.get_running_loop().create_task(self._keep_publishing())
 
     async def close(self) -> None:
         """End the broker. Clusters go on; a later broker finds them."""
-        for task in self._tasks:
-            task.cancel()
+        if self._publishing is not None:
+            self._publishing.cancel()
         await asyncio.gather(*(cluster.leave() for cluster in self._clusters.values()))
-        await asyncio.gather(*(session.close() for session in self._sessions.values()))
+        await self._sites.close()
 
     # Sites ---------------------------------------------------------------------------
 
@@ -100,61 +92,29 @@ class Broker:
         }
 
     async def sites(self, *, retired: bool = False) -> list[SiteView]:
-        ids = [*self._sessions, *(id for id in self._catalogue.sites if id not in self._sessions)]
-        views = [self._site(id) for id in ids]
+        views = [self._sites.view(id) for id in self._sites.ids]
         return [view for view in views if retired or view.state != "retired"]
 
     async def connect(self, *, profile: dict[str, Any]) -> SiteView:
         wanted = checked_profile(profile)
-        record = self._catalogue.sites.get(wanted.site)
-        if record is not None and record.lifecycle in ("retired", "planned"):
-            raise PlanRefused(f"{record.name} cannot be connected. {self._site(record.id).reason}")
-        running = self._clusters_at(wanted.site)
-        old = self._sessions.get(wanted.site)
-        if old is not None and old.profile == wanted:
-            await old.sign_in()
-            return self._site(wanted.site)
-        if old is not None and _same_login(load_profiles().by_site.get(wanted.site), wanted):
-            # Account, QoS and the like count for the next job; no code is asked for again.
-            save_profile(wanted)
-            old.profile = wanted
-            await old.sign_in()
-            self._site_changed(old)
-            return self._site(wanted.site)
-        if old is not None and running:
-            raise ContinuumError(
-                f"{wanted.site} cannot be changed while {', '.join(running)} uses it. "
-                "Stop that cluster first."
-            )
-        if old is not None:
-            await old.close()
-        save_profile(wanted)
-        session = self._open(wanted)
-        try:
-            await session.sign_in()
-        finally:
-            session.start()
-        return self._site(wanted.site)
+        await self._sites.connect(wanted, self._clusters_at(wanted.site))
+        return self._sites.view(wanted.site)
 
     async def disconnect(self, *, site: str) -> SiteView | None:
-        session = self._session(site)
+        self._sites.session(site)
         running = self._clusters_at(site)
         if running:
             raise ContinuumError(f"{site} is used by {', '.join(running)}. Stop that first.")
-        await session.close()
-        del self._sessions[site]
-        if site != HERE.site:
-            forget_profile(site)
-        self._changed_sites.add(site)
-        self._something_changed.set()
-        return self._site(site) if site in self._catalogue.sites else None
+        await self._sites.disconnect(site)
+        self._tell_of_site(site)
+        return self._sites.view(site) if site in self._sites.catalogue.sites else None
 
     async def refresh(self, *, site: str) -> SiteView:
-        await self._session(site).sign_in()
-        return self._site(site)
+        await self._sites.session(site).sign_in()
+        return self._sites.view(site)
 
     async def associations(self, *, site: str) -> list[AssociationView]:
-        session = self._session(site)
+        session = self._sites.session(site)
         found = await session.attempt(session.launcher.associations)
         return [
             AssociationView(
@@ -167,38 +127,29 @@ class Broker:
         ]
 
     async def audit(self, *, site: str = "", end: bool = False) -> list[OrphanView]:
-        """Jobs named like ours that no cluster here owns; ``end`` ends them."""
-        chosen = [self._session(site)] if site else list(self._sessions.values())
-        found = await asyncio.gather(*(self._orphans(each, end) for each in chosen))
+        """Jobs named like ours that no cluster here owns; ``end`` ends them.
+
+        Of all sites, those that answer; of one, SiteError says when it does not.
+        """
+        if site:
+            return await self._audit(self._sites.session(site), end)
+        ready = [session for session in self._sites.sessions.values() if session.ready]
+        found = await asyncio.gather(*(self._audit(each, end) for each in ready))
         return [orphan for orphans in found for orphan in orphans]
 
-    async def _orphans(self, session: Session, end: bool) -> list[OrphanView]:
-        if not session.ready:
-            return []
-        own = {
+    async def _audit(self, session: Session, end: bool) -> list[OrphanView]:
+        jobs = await find_orphans(session, self._own_jobs)
+        if end:
+            await end_orphans(session, jobs)
+        return orphan_views(session, jobs, ended=end)
+
+    def _own_jobs(self) -> set[str]:
+        return {
             job.name
             for cluster in self._clusters.values()
             for group in cluster.groups.values()
             for job in group.jobs
         }
-        status = await session.look()
-        orphans = [
-            job
-            for job in status.jobs
-            if job.name not in own and job.state in (JobState.QUEUED, JobState.RUNNING)
-        ]
-        if end and orphans:
-            await session.attempt(lambda: session.launcher.cancel([job.name for job in orphans]))
-        return [
-            OrphanView(
-                site=session.site,
-                job=job.name,
-                job_id=job.id,
-                state="ended" if end else job.state,
-                reason=job.reason,
-            )
-            for job in orphans
-        ]
 
     # Clusters ------------------------------------------------------------------------
 
@@ -207,7 +158,7 @@ class Broker:
         name = resolved.name or "cluster"
         groups = []
         for group in resolved.groups:
-            session = self._session(group.site)
+            session = self._sites.session(group.site)
             job = JobEntry.plan(name, group, 0)
             asked = request(
                 job,
@@ -236,14 +187,17 @@ class Broker:
                 f"A cluster {name!r} is there already. Choose another name, or stop that one: "
                 f"`jupyter continuum stop {name}`."
             )
-        cluster = Cluster.create(
-            name, resolved, find_session=self._sessions.get, on_change=self._cluster_changed
+        cluster = create(
+            name, resolved, find_session=self._sites.sessions.get, on_change=self._cluster_changed
         )
         self._clusters[name] = cluster
         try:
             await cluster.start()
-        except ContinuumError:
-            await self.stop(name=name)
+        except ContinuumError as error:
+            try:
+                await cluster.stop()
+            except SiteError as left:
+                raise BrokerError(f"{error} {left}") from error
             raise
         return cluster_view(cluster)
 
@@ -264,16 +218,13 @@ class Broker:
         return cluster_view(cluster)
 
     async def logs(self, *, name: str, group: str = "", lines: int = 200) -> dict[str, str]:
+        if not isinstance(lines, int) or not 1 <= lines <= 100_000:
+            raise ContinuumError(f"{lines!r} is not a number of lines from 1 to 100000.")
         return await self._cluster(name).logs(group, lines)
 
     async def stop(self, *, name: str) -> ClusterView:
         cluster = self._cluster(name)
-        try:
-            await cluster.stop()
-        except SiteError:
-            self._spawn(self._stop_later(cluster))
-            raise
-        self._gone(cluster)
+        await cluster.stop()
         return cluster_view(cluster)
 
     async def report(
@@ -287,6 +238,8 @@ class Broker:
         return self._prompts.views()
 
     async def answer(self, *, id: str, value: str | None = None) -> dict[str, Any]:
+        if value is not None and (not isinstance(value, str) or len(value) > ANSWER_LENGTH):
+            raise ContinuumError(f"An answer is a text of at most {ANSWER_LENGTH} signs.")
         self._prompts.answer(id, value)
         return {}
 
@@ -296,8 +249,8 @@ class Broker:
 
     def subscribe(self, key: object, tell: Callable[[BaseModel], None]) -> None:
         """Tell ``tell`` the present state, then every change until ``unsubscribe(key)``."""
-        for id in [*self._sessions, *self._catalogue.sites]:
-            tell(SiteEvent(site=self._site(id)))
+        for id in self._sites.ids:
+            tell(SiteEvent(site=self._sites.view(id)))
         for cluster in self._clusters.values():
             tell(ClusterEvent(cluster=cluster_view(cluster)))
         for prompt in self._prompts.views():
@@ -308,24 +261,6 @@ class Broker:
         self._subscribers.pop(key, None)
 
     # Inside --------------------------------------------------------------------------
-
-    def _site(self, id: str) -> SiteView:
-        today = datetime.now(UTC).date()
-        record, session = self._catalogue.sites.get(id), self._sessions.get(id)
-        if record is None and session is None:
-            return SiteView(
-                id=id, name=id, kind="own", state=SiteState.CATALOGUED, reason="Disconnected."
-            )
-        return site_view(record, session, today)
-
-    def _session(self, site: str) -> Session:
-        session = self._sessions.get(site)
-        if session is None:
-            record = self._catalogue.site(site)  # raises Unknown with look-alikes
-            raise Unknown(
-                f"{record.name} is not connected. Connect it: `jupyter continuum connect {site}`."
-            )
-        return session
 
     def _cluster(self, name: str) -> Cluster:
         cluster = self._clusters.get(name)
@@ -341,44 +276,37 @@ class Broker:
             if any(group.plan.site == site for group in cluster.groups.values())
         ]
 
-    def _open(self, profile: Profile) -> Session:
-        session = open_session(
-            profile, asker=self._prompts, save=_save, on_change=self._site_changed
-        )
-        self._sessions[profile.site] = session
-        return session
-
     def _resolve(self, plan: dict[str, Any]) -> ResolvedPlan:
         try:
             wanted = Plan.model_validate(plan)
         except ValidationError as error:
             raise PlanRefused(f"The plan is not valid: {first_fault(error)}") from error
-        ids = {*self._catalogue.sites, *self._sessions}
-        offers = [offer for id in ids for offer in known_offers(self._site(id))]
-        return resolve(wanted, offers, [known_site(each) for each in self._sessions.values()])
-
-    async def _stop_later(self, cluster: Cluster) -> None:
-        await cluster._stop_in_background()
-        self._gone(cluster)
-
-    def _gone(self, cluster: Cluster) -> None:
-        self._clusters.pop(cluster.name, None)
-        self._publish(ClusterGoneEvent(name=cluster.name))
+        offers = [offer for id in self._sites.ids for offer in known_offers(self._sites.view(id))]
+        sessions = self._sites.sessions.values()
+        return resolve(wanted, offers, [known_site(each) for each in sessions])
 
     def _site_changed(self, session: Session) -> None:
-        self._changed_sites.add(session.site)
-        self._something_changed.set()
+        self._tell_of_site(session.site)
         for cluster in self._clusters.values():
             for group in cluster.groups.values():
                 if group.plan.site == session.site:
                     group.wake()
 
+    def _tell_of_site(self, id: str) -> None:
+        self._changed_sites.add(id)
+        self._something_changed.set()
+
     def _cluster_changed(self, cluster: Cluster) -> None:
+        if cluster.state == "stopped":
+            if self._clusters.get(cluster.name) is cluster:
+                del self._clusters[cluster.name]
+                self._publish(ClusterGoneEvent(name=cluster.name))
+            return
         self._changed_clusters.add(cluster.name)
         self._something_changed.set()
 
     def _publish(self, event: BaseModel) -> None:
-        for tell in self._subscribers.values():
+        for tell in list(self._subscribers.values()):
             tell(event)
 
     async def _keep_publishing(self) -> None:
@@ -388,24 +316,10 @@ class Broker:
             self._something_changed.clear()
             sites, self._changed_sites = self._changed_sites, set()
             clusters, self._changed_clusters = self._changed_clusters, set()
-            for id in sites:
-                self._publish(SiteEvent(site=self._site(id)))
-            for name in clusters & self._clusters.keys():
-                self._publish(ClusterEvent(cluster=cluster_view(self._clusters[name])))
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-def _same_login(saved: Profile | None, wanted: Profile) -> bool:
-    """True when the open session serves ``wanted`` too; ``saved`` has the pinned host key."""
-    fields = ("kind", "ssh", "emulated", "work_directory")
-    return saved is not None and all(
-        getattr(saved, field) == getattr(wanted, field) for field in fields
-    )
-
-
-def _save(profile: Profile) -> None:
-    save_profile(profile)
+            try:
+                for id in sites:
+                    self._publish(SiteEvent(site=self._sites.view(id)))
+                for name in clusters & self._clusters.keys():
+                    self._publish(ClusterEvent(cluster=cluster_view(self._clusters[name])))
+            except Exception:  # the top of this loop: one odd view must not silence all others
+                traceback.print_exc()

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import traceback
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import Any, Protocol
 
-from jupyter_continuum.broker.job import AgentEntry, JobEntry, request
+from jupyter_continuum.broker.job import AgentEntry, JobEntry
 from jupyter_continuum.broker.session import Session
-from jupyter_continuum.errors import ContinuumError, SiteError, SubmitRefused
-from jupyter_continuum.planning.reconcile import BackOff, Decision, Phase, decide
+from jupyter_continuum.broker.submits import Submits
+from jupyter_continuum.broker.words import one_line
+from jupyter_continuum.errors import ContinuumError, SiteUnreachable
+from jupyter_continuum.planning.reconcile import Decision, JobRecord, Phase, decide
 from jupyter_continuum.planning.resolve import ResolvedGroup
-from jupyter_continuum.sites.protocols import JobState
 
-SUBMITS_AT_ONCE = 4
 DRAIN_SECONDS = 30
 """How long workers may take to hand their data over before their job is ended."""
+END_AGAIN_SECONDS = DRAIN_SECONDS + 15
+"""A job that we ended and that lives on is ended again."""
+LATE_SECONDS = 30
+"""After so long without a sign, a submit that nobody answered has not reached the queue."""
 GONE_SECONDS = 30
 """A job the site no longer lists for so long has ended."""
 KEPT_JOBS = 20
@@ -35,6 +39,7 @@ class Owner(Protocol):
     def session(self, site: str) -> Session | None: ...
     def changed(self) -> None: ...
     def save(self) -> None: ...
+    def save_later(self) -> None: ...
     def ready_workers(self, job: JobEntry) -> list[str]: ...
     def retire(self, workers: list[str]) -> None: ...
     def end_agents(self, site: str, job: JobEntry) -> None: ...
@@ -53,12 +58,13 @@ class Group:
         self.next_number = 0
         self.reason = ""
         self.failed = False
-        self._backoff = BackOff(since=time.time())
+        self._submits = Submits(self)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._side: set[asyncio.Task[None]] = set()
-        self._in_flight: set[str] = set()
-        self._ended_tidily: set[str] = set()
+        self._tidied: set[str] = set()
+        self._end_asked: dict[str, float] = {}
+        """When a job that is to end was last asked to."""
 
     @property
     def live(self) -> list[JobEntry]:
@@ -74,46 +80,65 @@ class Group:
     def scale(self, jobs: int) -> None:
         """Want so many jobs from now on; earlier refusals are forgotten."""
         self.wanted = jobs
-        self._backoff = BackOff(since=time.time())
+        self._submits.start_anew()
         self.wake()
 
-    async def close(self) -> None:
-        """Stop deciding. Jobs go on."""
+    def refuse(self, reason: str) -> None:
+        """Submit nothing more before the person scales: it would be turned away again."""
+        self._submits.refuse(reason)
+        self.wake()
+
+    async def close(self, *, finish_seconds: float = 0) -> None:
+        """Stop deciding. Jobs go on; for so long, submits under way are waited for."""
         tasks = [task for task in (self._task, *self._side) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._submits.close(finish_seconds)
 
     # The loop ----------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        faults = 0
         while True:
             self._wake.clear()
-            wait = await self._step()
+            try:
+                wait = self._step()
+            except Exception as error:  # the top of this loop: a fault must not end it
+                faults += 1
+                pause = min(300.0, 2.5 * 2 ** min(faults, 7)) * random.uniform(0.8, 1.2)
+                if not isinstance(error, ContinuumError):
+                    traceback.print_exc()
+                self._say(f"{one_line(error)} Trying again in {pause:.0f} s.", failed=False)
+                await asyncio.sleep(pause)
+                continue
+            faults = 0
             try:
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    async def _step(self) -> float | None:
+    def _step(self) -> float | None:
+        """Look, decide, act; after how many seconds to do so again though nothing happens."""
         session = self.owner.session(self.plan.site)
         if session is None:
             self._say(f"{self.plan.site} is no longer connected. Connect it again.", failed=False)
             return None
         self._observe(session)
-        decision = decide(self.wanted, self._records(), time.time(), self._backoff)
+        decision = decide(self.wanted, self._records(), time.time(), self._submits.backoff)
         self._say(decision.reason or self._why_waiting(session), failed=decision.failed)
-        self._cancel(decision, session)
-        retry = [job for job in self.jobs if self._is_stuck(job)]
-        if not session.ready:
-            return decision.next_look_seconds
-        if decision.submit or retry:
-            await self._submit(decision.submit, retry, session)
-        return decision.next_look_seconds
+        self._mark(decision)
+        if session.ready:
+            self._end_marked(session)
+            self._submits.submit(decision.submit, session)
+        waits = [decision.next_look_seconds]
+        if session.ready:
+            waits += [self._submits.due_in(job) for job in self.live]
+        return min((wait for wait in waits if wait is not None), default=None)
 
-    def _records(self) -> list[Any]:
+    def _records(self) -> list[JobRecord]:
         return [job.record(len(self.owner.ready_workers(job))) for job in self.jobs]
 
     def _say(self, reason: str, *, failed: bool) -> None:
@@ -129,31 +154,37 @@ class Group:
     # Looking -----------------------------------------------------------------------------
 
     def _observe(self, session: Session) -> None:
-        status = session.status
-        now = time.time()
+        status, now = session.status, time.time()
         seen = {job.name: job for job in status.jobs} if status else {}
         changed = False
         for job in self.live:
             found = seen.get(job.name)
             if found is not None:
+                if job.submitted_at is None:
+                    self._submits.accepted(job, session)
                 changed |= job.observe(found, now)
-            elif status and job.submitted_at and status.observed.timestamp() > job.submitted_at + 5:
+            elif status and self._is_missing(job, status.observed.timestamp()):
                 changed |= self._gone(job, now)
-            if len(self.owner.ready_workers(job)):
+            if self.owner.ready_workers(job):
                 job.worked = True
             if not job.over:
                 for agent in job.agents:
                     self.owner.link(session, job, agent)
         for job in self.jobs:
-            if job.over and job.name not in self._ended_tidily:
-                self._ended_tidily.add(job.name)
+            if job.over and session.ready and job.name not in self._tidied:
+                self._tidied.add(job.name)
                 self._aside(self._tidy(job, session))
-        over = [job for job in self.jobs if job.over]
-        for job in over[:-KEPT_JOBS]:
-            self.jobs.remove(job)
+        self._forget_old(session)
         if changed:
-            self.owner.save()
+            self.owner.save_later()
             self.owner.changed()
+
+    def _is_missing(self, job: JobEntry, observed: float) -> bool:
+        """A look that should have shown the job did not."""
+        if job.submitted_at is None:
+            asked = self._end_asked.get(job.name)
+            return job.cancelled_here and asked is not None and observed > asked + LATE_SECONDS
+        return observed > job.submitted_at + 5
 
     def _gone(self, job: JobEntry, now: float) -> bool:
         """The site does not list it: over once that lasts, and once no worker answers."""
@@ -168,92 +199,53 @@ class Group:
     async def _tidy(self, job: JobEntry, session: Session) -> None:
         """A job is over: close its links, keep the last words of one that failed."""
         await self.owner.unlink(self.plan.site, job)
-        if job.phase is Phase.CANCELLED or (job.phase is Phase.ENDED and job.worked):
-            await session.attempt(lambda: session.launcher.forget([job.name]))
-            return
-        log = await session.attempt(lambda: session.launcher.log(job.name))
-        words = [line.strip() for line in log.splitlines() if line.strip()]
+        try:
+            if job.phase is Phase.CANCELLED or (job.phase is Phase.ENDED and job.worked):
+                await session.attempt(lambda: session.launcher.forget([job.name]))
+                return
+            log = await session.attempt(lambda: session.launcher.log(job.name))
+        except SiteUnreachable:
+            self._tidied.discard(job.name)  # again, once the site is back
+            raise
+        words = [line for line in map(one_line, log.splitlines()) if line]
         if words:
-            job.reason = f"{job.reason}: {words[-1][:300]}" if job.reason else words[-1][:300]
-            self.owner.save()
+            job.reason = f"{job.reason}: {words[-1]}" if job.reason else words[-1]
+            self.owner.save_later()
             self.owner.changed()
 
-    # Acting ------------------------------------------------------------------------------
+    def _forget_old(self, session: Session) -> None:
+        """Jobs that are long over: here, and what they left at the site."""
+        old = [job for job in self.jobs if job.over and job.name in self._tidied][:-KEPT_JOBS]
+        if not old or not session.ready:
+            return
+        names = [job.name for job in old]
+        self.jobs[:] = [job for job in self.jobs if job.name not in names]
+        self._tidied -= {*names}
+        for name in names:
+            self._end_asked.pop(name, None)
+        self._aside(session.attempt(lambda: session.launcher.forget(names)))
 
-    async def _submit(self, number: int, retry: list[JobEntry], session: Session) -> None:
-        for _ in range(number):
-            self.jobs.append(JobEntry.plan(self.owner.name, self.plan, self.next_number))
-            retry.append(self.jobs[-1])
-            self.next_number += 1
-        self.owner.save()
-        slots = asyncio.Semaphore(SUBMITS_AT_ONCE)
-        async with asyncio.TaskGroup() as tasks:
-            for job in retry:
-                tasks.create_task(self._submit_one(job, session, slots))
-        self.wake()
+    # Ending ------------------------------------------------------------------------------
 
-    async def _submit_one(self, job: JobEntry, session: Session, slots: asyncio.Semaphore) -> None:
-        async with slots:
-            if self._backoff.refused or job.cancelled_here:
-                self.jobs.remove(job)
-                return
-            job.phase = Phase.SUBMITTING
-            self._in_flight.add(job.name)
-            try:
-                await self._ask_site(job, session)
-            finally:
-                self._in_flight.discard(job.name)
-        self.owner.save()
-        self.owner.changed()
+    def _mark(self, decision: Decision) -> None:
+        marked = [job for job in self.jobs if job.name in decision.cancel]
+        for job in marked:
+            job.cancelled_here = True
+            if job.phase is Phase.PLANNED and job not in self._submits:
+                self.jobs.remove(job)  # nobody was told of it
+        if marked:
+            self.owner.save_later()
 
-    async def _ask_site(self, job: JobEntry, session: Session) -> None:
-        direct = "tcp" if session.profile.kind == "slurm" else "unix"
-        asked = request(
-            job,
-            self.plan,
-            cluster=self.owner.name,
-            cluster_id=self.owner.id,
-            lease_seconds=self.owner.lease_seconds,
-            direct=direct,
-        )
-        try:
-            found = await session.attempt(lambda: session.launcher.submit(asked))
-        except SubmitRefused as error:
-            self.jobs.remove(job)
-            self._backoff = replace(self._backoff, refused=str(error))
-        except SiteError as error:
-            job.reason = str(error)
-            self._backoff = replace(
-                self._backoff,
-                misses=self._backoff.misses + 1,
-                missed_at=time.time(),
-                jitter=random.uniform(0.8, 1.2),
-            )
-            delay = min(60.0, 2.0**self._backoff.misses)
-            asyncio.get_running_loop().call_later(delay, self.wake)
-        else:
-            self._backoff = replace(self._backoff, misses=0)
-            job.submitted_at = job.submitted_at or time.time()
-            job.observe(found, time.time())
-            session.expect(job.name, lambda: self._awaits_agent(job))
-
-    def _is_stuck(self, job: JobEntry) -> bool:
-        """Planned or sent, without an answer, and it is time to send it again."""
-        if job.phase not in (Phase.PLANNED, Phase.SUBMITTING) or job.name in self._in_flight:
-            return False
-        due = self._backoff.missed_at + min(60.0, 2.0**self._backoff.misses) - 0.5
-        return not self._backoff.misses or time.time() >= due
-
-    def _awaits_agent(self, job: JobEntry) -> bool:
-        """An agent of it may announce itself any moment."""
-        if job.over or all(agent.announced for agent in job.agents):
-            return False
-        return job.phase is Phase.RUNNING or time.time() - (job.submitted_at or 0) < 60
-
-    def _cancel(self, decision: Decision, session: Session) -> None:
-        for job in self.jobs:
-            if job.name in decision.cancel and not job.cancelled_here:
-                job.cancelled_here = True
+    def _end_marked(self, session: Session) -> None:
+        """End what is to end, and again what lives on: an answer may have been lost."""
+        now = time.time()
+        for job in self.live:
+            last = self._end_asked.get(job.name)
+            if not job.cancelled_here or job in self._submits:
+                continue
+            # A job that was never seen there is asked to end once, and again when it shows up.
+            if last is None or (job.submitted_at and now - last > END_AGAIN_SECONDS):
+                self._end_asked[job.name] = now
                 self._aside(self._end(job, session))
 
     async def _end(self, job: JobEntry, session: Session) -> None:
@@ -269,41 +261,12 @@ class Group:
         session.hurry()
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
-        async def quietly() -> None:
+        async def told() -> None:
             try:
                 await work
             except ContinuumError as error:
-                self._say(str(error), failed=self.failed)
+                self._say(one_line(error), failed=self.failed)
 
-        task = asyncio.get_running_loop().create_task(quietly())
+        task = asyncio.get_running_loop().create_task(told())
         self._side.add(task)
         task.add_done_callback(self._side.discard)
-
-    # Stopping ----------------------------------------------------------------------------
-
-    async def end_all(self) -> None:
-        """End every job and see that the site has none of them left. Raises SiteError."""
-        names = [job.name for job in self.jobs if not job.over or job.submitted_at]
-        session = self.owner.session(self.plan.site)
-        if not names:
-            return
-        if session is None:
-            raise SiteError(
-                f"{self.plan.site} is not connected, so its jobs could not be ended. They end by "
-                f"themselves when their lease runs out; `jupyter continuum audit` shows them."
-            )
-        asked_at = float("-inf")
-        while True:
-            if time.monotonic() - asked_at > 10:
-                await session.attempt(lambda: session.launcher.cancel(names))
-                asked_at = time.monotonic()
-            status = await session.look()
-            left = [
-                job.name
-                for job in status.jobs
-                if job.name in names and job.state in (JobState.QUEUED, JobState.RUNNING)
-            ]
-            if not left:
-                break
-            await asyncio.sleep(0.3)
-        await session.attempt(lambda: session.launcher.forget(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class HubControl:
                     self._on_news(json.loads(line))
             except OSError:
                 pass  # the hub is not there yet, or no longer: on_gone knows
+            except Exception:  # the top of this loop: without it the cluster has no ears
+                traceback.print_exc()
             self._connected.clear()
             if self._writer is not None:
                 self._writer.close()

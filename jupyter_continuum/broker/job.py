@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
+from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.planning.reconcile import JobRecord, Phase, job_name
 from jupyter_continuum.planning.resolve import ResolvedGroup
 from jupyter_continuum.relay.handshake import link_key
@@ -34,6 +35,8 @@ class AgentEntry:
     node: str = ""
     announced: bool = False
     granted: bool = False
+    asked: str = ""
+    """Digest of the request that was granted: the same one may be answered again."""
     refused: str = ""
     up: bool = False
     """Its link to the hub is up; not kept on disk."""
@@ -76,8 +79,11 @@ class JobEntry:
 
     @classmethod
     def from_disk(cls, stored: dict[str, Any]) -> Self:
-        agents = [AgentEntry(**{**agent, "up": False}) for agent in stored.pop("agents")]
-        return cls(**{**stored, "phase": Phase(stored["phase"]), "agents": agents})
+        agents = [AgentEntry(**{**agent, "up": False}) for agent in stored["agents"]]
+        phase = Phase(stored["phase"])
+        if phase is Phase.PLANNED:  # it was written before the site was told, and may be known
+            phase = Phase.SUBMITTING
+        return cls(**{**stored, "phase": phase, "agents": agents})
 
     def to_disk(self) -> dict[str, Any]:
         return asdict(self)
@@ -105,8 +111,8 @@ class JobEntry:
         """Take over what the site says; True when something changed."""
         before = (self.phase, self.id, self.reason, self.expected_start)
         self.phase = PHASES[job.state]
-        self.id = job.id
-        self.reason = job.reason
+        self.id = one_line(job.id, 64)
+        self.reason = one_line(job.reason)
         self.expected_start = _clock(job.expected_start)
         self.gone_at = None
         if self.phase is Phase.RUNNING and self.started_at is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +24,11 @@ class Refusal(RelayError):
     """The agent may not join; the sentence is for the person."""
 
 
+def digest(asked: dict[str, Any]) -> str:
+    """What tells a request from another one: whoever repeats it holds the same keys."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
 def grant(
     asked: dict[str, Any],
     *,
@@ -34,23 +41,25 @@ def grant(
 
     ``asked`` comes from a site: every field is checked, unknown ones are left alone.
     """
-    if agent.granted:
+    if agent.granted and agent.asked != digest(asked):
         raise Refusal(f"The join token of {job.name}, rank {agent.rank}, was used before.")
     if asked.get("protocol") != TICKET_PROTOCOL:
         raise Refusal(
             f"The worker agent at {group.site} speaks protocol {asked.get('protocol')!r}, this "
             f"side {TICKET_PROTOCOL}. Install the same jupyter-continuum on both sides."
         )
-    found = mismatches(environment(), asked.get("environment") or {})
+    there = asked.get("environment")
+    found = mismatches(environment(), there if isinstance(there, dict) else {})
     if found:
         raise Refusal(f"{group.site}: {' '.join(found)}")
     wanted = [
         f"{group.name}-{job.number}-{agent.rank}-{number}"
         for number in range(group.workers_per_node)
     ]
+    named = asked.get("workers")
     offered = {
         str(worker.get("name")): str(worker.get("csr"))
-        for worker in asked.get("workers") or []
+        for worker in (named if isinstance(named, list) else ())
         if isinstance(worker, dict)
     }
     if sorted(offered) != sorted(wanted):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_continuum.broker.hub_control import HubControl
 from jupyter_continuum.broker.job import AgentEntry
 from jupyter_continuum.broker.session import Session
+from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.sites.protocols import Agent, Endpoint, Forward
 
@@ -48,16 +49,31 @@ class Links:
         link = self._links[name] = _Link(session, entry, announced)
         link.task = asyncio.get_running_loop().create_task(self._keep(name, link), name=name)
 
-    def news(self, agent: str, up: bool, reason: str) -> None:
+    def news(self, agent: str, up: bool) -> None:
         """The hub says that a link went up or down."""
         link = self._links.get(agent)
         if link is None:
             return
         link.entry.up = up
-        if reason and not link.entry.granted:
-            link.entry.refused = ""
         link.told.set()
         self._changed()
+
+    def agree(self, up: set[str]) -> None:
+        """What the hub said while nobody listened: these links are up, all others are down."""
+        for name, link in self._links.items():
+            if link.entry.up and name not in up:
+                self.news(name, False)
+
+    async def rest(self, seconds: float) -> None:
+        """The cluster ends: dial no more, and wait so long for the agents to hang up."""
+        await _cancel(self._links.values())
+        for link in self._links.values():
+            link.told.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(_went_down(link) for link in self._links.values()))
+        except TimeoutError:
+            return  # their jobs are cancelled next
 
     async def drop(self, agent: str) -> None:
         """The job is over: forget its link."""
@@ -73,16 +89,20 @@ class Links:
         await asyncio.gather(*(_end(link) for link in links))
 
     async def _keep(self, name: str, link: _Link) -> None:
-        failures = 0
+        failures, said = 0, ""
         while True:
             try:
-                await link.session.transport.connect()
+                # A site that is down or wants the person is not dialled for its links' sake.
+                await link.session.until_ready()
+                await link.session.connect()
                 await self._open(name, link)
                 if link.entry.up:
-                    failures = 0
+                    failures, said = 0, ""
                     await _went_down(link)
-            except ContinuumError as error:
-                print(f"{name}: {error}", flush=True)
+            except (ContinuumError, OSError) as error:
+                if said != str(error):
+                    said = str(error)
+                    print(f"{name}: {one_line(said)}", flush=True)
             failures += 1
             await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1])
 
@@ -118,9 +138,15 @@ async def _went_down(link: _Link) -> None:
         await link.told.wait()
 
 
+async def _cancel(links: Iterable[_Link]) -> None:
+    tasks = [link.task for link in links if link.task is not None and not link.task.done()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
 async def _end(link: _Link) -> None:
-    if link.task is not None and not link.task.done():
-        link.task.cancel()
-        await asyncio.wait([link.task])
+    await _cancel([link])
     if link.forward is not None:
         await link.forward.close()

@@ -19,6 +19,7 @@ from jupyter_continuum.errors import BrokerError, ContinuumError
 
 BACKLOG_BYTES = 32 * 1024 * 1024
 """A face that reads nothing for so long is cut off."""
+CLOSE_SECONDS = 5
 
 
 class Server:
@@ -28,6 +29,8 @@ class Server:
         self._broker = broker
         self._server: asyncio.Server | None = None
         self._faces: set[asyncio.StreamWriter] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+        """They go on when their face goes away: a launch is not half a launch."""
 
     async def start(self, path: Path) -> None:
         """Listen at ``path``. BrokerError when a broker answers there already."""
@@ -46,6 +49,10 @@ class Server:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        for call in self._calls:
+            call.cancel()
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=CLOSE_SECONDS)
         for face in self._faces:
             face.close()
 
@@ -54,12 +61,11 @@ class Server:
             writer.close()
             return
         self._faces.add(writer)
-        calls: set[asyncio.Task[None]] = set()
         try:
             while line := await reader.readline():
                 call = asyncio.create_task(self._call(line, writer))
-                calls.add(call)
-                call.add_done_callback(calls.discard)
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
         except (ConnectionError, ValueError) as error:
             print(f"a face went away: {error}", flush=True)
         finally:

@@ -1,7 +1,8 @@
 """One site as the broker holds it: one login, one look at a time, a state with a reason.
 
 A site that does not answer is ``unreachable`` since a time, is tried again with growing
-pauses, and delays nobody else: every session has a task of its own.
+pauses, and delays nobody else: every session has a task of its own. A site that wants the
+person is left alone until the person comes: whoever knocks again and again is locked out.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from jupyter_continuum.broker.messages import SiteState
+from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import (
     ContinuumError,
     HostKeyChanged,
@@ -37,11 +40,13 @@ IDLE_SECONDS = 60.0
 """Between looks at a site where nothing of ours runs."""
 FIRST_SECONDS, STEADY_SECONDS = 2.0, 15.0
 """Between looks while jobs of ours start, and once they all run."""
-PROCESS_SECONDS = 0.5
-"""Between looks at jobs that are processes of this machine: costs no batch system anything."""
+PROCESS_FIRST_SECONDS, PROCESS_STEADY_SECONDS = 0.5, 3.0
+"""The same where jobs are processes of this machine: a look costs no batch system anything."""
 AGENT_SECONDS = 0.3
 """Between looks for agents of jobs that run: a listing of one folder."""
 RETRY_SECONDS = (2.0, 5.0, 10.0, 30.0, 60.0)
+CLOSE_SECONDS = 5
+"""How long a line that may be dead gets to be closed in good order."""
 
 
 class Session:
@@ -62,15 +67,15 @@ class Session:
         self.since = datetime.now(UTC)
         self.status: SiteStatus | None = None
         self.agents: dict[tuple[str, int], Agent] = {}
-        """Agents that announced themselves, by job and rank."""
+        """Agents that announced themselves, by job and rank; of jobs that live."""
         self.associations: tuple[Association, ...] = ()
         self._on_change = on_change
-        self._looked = asyncio.Condition()
         self._hurry = asyncio.Event()
+        self._is_ready = asyncio.Event()
         self._expected: dict[str, Callable[[], bool]] = {}
         self._failures = 0
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
-        self._signing_in: asyncio.Task[None] | None = None
 
     @property
     def site(self) -> str:
@@ -84,34 +89,45 @@ class Session:
 
     def start(self) -> None:
         """Connect and keep looking, in the background."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"site {self.site}")
+        if not self._closed and self._task is None:
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._run(), name=f"site {self.site}")
 
     async def sign_in(self) -> None:
         """Connect now, with the person at hand; raises what went wrong."""
-        await self._connect()
+        if not self.ready:
+            self._become(SiteState.CONNECTING, "Connecting.")
+        await self.connect()
         await self.look()
         self._hurry.set()
 
+    async def connect(self) -> None:
+        """Have a connection, made anew where it was lost. Raises SiteError.
+
+        A site that waits for the person is not dialled: SignInRequired.
+        """
+        if self.state is SiteState.SIGN_IN:
+            raise SignInRequired(self.reason)
+        try:
+            await self._dial()
+        except SiteError as error:
+            self._failed(error)
+            raise
+
     async def look(self) -> SiteStatus:
         """Look now; raises SiteError when the site does not answer."""
+        await self.connect()
         try:
-            await self.transport.connect()
             status = await self.launcher.poll()
         except SiteError as error:
             self._failed(error)
             raise
         self._seen(status)
-        async with self._looked:
-            self._looked.notify_all()
         return status
 
-    async def next_look(self, timeout_seconds: float) -> None:
-        """Wait until the site was looked at, or for so long."""
-        try:
-            async with asyncio.timeout(timeout_seconds), self._looked:
-                await self._looked.wait()
-        except TimeoutError:
-            return
+    async def until_ready(self) -> None:
+        """Wait until the site answers; for ever where only the person can help."""
+        await self._is_ready.wait()
 
     def hurry(self) -> None:
         """Something was just submitted or cancelled: look soon."""
@@ -124,16 +140,20 @@ class Session:
 
     async def attempt(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do something at the site; a lost connection is made anew first."""
-        await self.transport.connect()
+        await self.connect()
         return await work()
 
     async def close(self) -> None:
         """Stop looking and log out. Jobs go on."""
-        for task in (self._task, self._signing_in):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-        await self.transport.close()
+        self._closed = True
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.transport.close()
+        except (TimeoutError, OSError, ContinuumError) as error:
+            print(f"{self.site}: not closed in good order ({error})", flush=True)
 
     # The task --------------------------------------------------------------------------
 
@@ -141,21 +161,27 @@ class Session:
         while True:
             try:
                 if self.state is not SiteState.SIGN_IN:
-                    await self._connect()
+                    if not self.ready:
+                        self._become(SiteState.CONNECTING, "Connecting.")
+                    await self.connect()
                     await self._watch()
-            except SiteError as error:
-                self._failed(error)
+            except SiteError:
+                pass  # _failed has said it
+            except Exception as error:  # the top of this loop: a fault must not end it
+                traceback.print_exc()
+                self._failed(SiteError(f"{self.site}: {type(error).__name__}: {error}"))
             await self._pause()
 
-    async def _connect(self) -> None:
-        if not self.ready:
-            self._become(SiteState.CONNECTING, "Connecting.")
+    async def _dial(self) -> None:
         try:
             await self.transport.connect()
             if not self.associations:
                 self.associations = await self.launcher.associations()
-        except SiteError as error:
-            self._failed(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                # The shared attempt was cancelled by close(), not this caller.
+                raise SiteUnreachable(f"{self.site} was disconnected meanwhile.") from None
             raise
 
     async def _watch(self) -> None:
@@ -167,9 +193,7 @@ class Session:
                 await self.look()
                 looked = time.monotonic()
             elif self._awaits_agents():
-                self._announce(await self.launcher.agents())
-                async with self._looked:
-                    self._looked.notify_all()
+                await self._look_for_agents()
             left = max(0.05, looked + self._interval() - time.monotonic())
             pause = min(left, AGENT_SECONDS) if self._awaits_agents() else left
             try:
@@ -179,26 +203,41 @@ class Session:
                 continue
             looked = min(looked, time.monotonic() - self._interval() + 0.05)
 
+    async def _look_for_agents(self) -> None:
+        try:
+            found = await self.launcher.agents()
+        except SiteError as error:
+            self._failed(error)
+            raise
+        before = len(self.agents)
+        self.agents |= {(agent.job, agent.rank): agent for agent in found}
+        if len(self.agents) != before:
+            self._on_change(self)
+
     def _awaits_agents(self) -> bool:
         self._expected = {job: unmet for job, unmet in self._expected.items() if unmet()}
         return bool(self._expected)
 
     def _interval(self) -> float:
         jobs = self.status.jobs if self.status else ()
-        live = [job for job in jobs if job.state in (JobState.QUEUED, JobState.RUNNING)]
+        states = {job.state for job in jobs}
+        first = self._awaits_agents()
         if self.profile.kind != "slurm":
-            return PROCESS_SECONDS if live or self._expected else IDLE_SECONDS / 10
-        if self._awaits_agents():
+            first = first or JobState.QUEUED in states  # a look is what starts them
+            if first:
+                return PROCESS_FIRST_SECONDS
+            return PROCESS_STEADY_SECONDS if JobState.RUNNING in states else IDLE_SECONDS / 10
+        if first:
             return FIRST_SECONDS
+        live = states & {JobState.QUEUED, JobState.RUNNING}
         return STEADY_SECONDS if live else IDLE_SECONDS
 
     async def _pause(self) -> None:
         """Wait before the next try; for ever where only the person can help."""
-        seconds: float | None = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1]
-        if self.state is SiteState.SIGN_IN:
-            seconds = None
-        else:
-            seconds = (seconds or 1) * random.uniform(0.8, 1.2)
+        seconds: float | None = None
+        if self.state is not SiteState.SIGN_IN:
+            tries = max(1, min(self._failures, len(RETRY_SECONDS)))
+            seconds = RETRY_SECONDS[tries - 1] * random.uniform(0.8, 1.2)
         self._hurry.clear()
         try:
             async with asyncio.timeout(seconds):
@@ -211,28 +250,28 @@ class Session:
     def _seen(self, status: SiteStatus) -> None:
         self.status = status
         self._failures = 0
-        self._announce(status.agents)
-        notes = " ".join(status.notes.values())
-        self._become(SiteState.READY, notes)
+        live = {job.name for job in status.jobs if job.state in (JobState.QUEUED, JobState.RUNNING)}
+        known = {key: agent for key, agent in self.agents.items() if key[0] in live}
+        self.agents = known | {(agent.job, agent.rank): agent for agent in status.agents}
+        self._become(SiteState.READY, " ".join(status.notes.values()))
         self._on_change(self)
 
-    def _announce(self, agents: tuple[Agent, ...]) -> None:
-        for agent in agents:
-            self.agents[agent.job, agent.rank] = agent
-
     def _failed(self, error: ContinuumError) -> None:
+        if self._closed:
+            return
         self._failures += 1
-        if isinstance(error, SignInRequired | HostKeyChanged):
-            self._become(SiteState.SIGN_IN, str(error))
-        else:
-            self._become(SiteState.UNREACHABLE, str(error))
-        if isinstance(error, SiteUnreachable) and self._failures == 1:
-            self._on_change(self)
+        wants_person = isinstance(error, SignInRequired | HostKeyChanged)
+        self._become(SiteState.SIGN_IN if wants_person else SiteState.UNREACHABLE, str(error))
 
     def _become(self, state: SiteState, reason: str) -> None:
+        reason = one_line(reason, 600)
         if state is self.state and reason == self.reason:
             return
         if state is not self.state:
             self.since = datetime.now(UTC)
         self.state, self.reason = state, reason
+        if self.ready:
+            self._is_ready.set()
+        else:
+            self._is_ready.clear()
         self._on_change(self)

@@ -32,6 +32,7 @@ def test_stop_leaves_no_job_process_or_file(two_sites: RunningBroker) -> None:
     assert call_broker("audit") == []
     assert list((data_dir() / "clusters").iterdir()) == []
     assert sorted(path.name for path in socket_dir().iterdir()) == [
+        "broker.lock",
         "broker.sock",
         "sites",
         "start.lock",

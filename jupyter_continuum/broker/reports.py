@@ -1,0 +1,42 @@
+"""What a cluster's scheduler tells of its workers, read field by field. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_continuum.broker.words import one_line
+
+NUMBERS = (
+    "nthreads",
+    "memory",
+    "memory_limit",
+    "processing",
+    "done",
+    "last_seen_seconds",
+)
+WORDS = ("name", "address", "host", "device")
+TASKS = ("running", "done", "waiting")
+
+WorkerReport = dict[str, Any]  # words and numbers; a number may be None
+
+
+def read_workers(told: Any) -> dict[str, WorkerReport]:  # Any: whatever JSON held
+    """Workers by name; what is no worker is left out, what is no number is unknown."""
+    rows = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+    workers = [_worker(row) for row in rows]
+    return {worker["name"]: worker for worker in workers if worker["name"]}
+
+
+def _worker(row: dict[str, Any]) -> WorkerReport:
+    words: WorkerReport = {word: one_line(row.get(word) or "", 200) for word in WORDS}
+    return words | {number: _number(row.get(number)) for number in NUMBERS}
+
+
+def read_tasks(told: Any) -> dict[str, int]:  # Any: whatever JSON held
+    found = told if isinstance(told, dict) else {}
+    return {name: _number(found.get(name)) or 0 for name in TASKS}
+
+
+def _number(value: Any) -> int | None:
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if fits and 0 <= value < 2**63 else None
