@@ -246,8 +246,11 @@ def test_everything_is_reached_by_keyboard(lab: Lab) -> None:
     expect(lumi).to_be_focused()
     lab.page.keyboard.press("Enter")
     expect(lumi).to_have_attribute("aria-expanded", "true")
+    add = panel.get_by_role("button", name="Add lumi/standard-g to the launch")
+    expect(add).to_be_visible()
+    expect(lumi).to_be_focused()  # what it opened did not take the focus away
     lab.page.keyboard.press("Tab")
-    expect(panel.get_by_role("button", name="Add lumi/standard-g to the launch")).to_be_focused()
+    expect(add).to_be_focused()
 
 
 def test_every_control_has_a_name(lab: Lab) -> None:
