@@ -7,7 +7,8 @@ Needs the real Slurm rig of ``tests/rig`` (as root) and, for the second part, da
 *Independence*: three emulated sites whose queues take 5, 20 and 40 s, each launched alone and
 then all at once beside a Slurm site whose slurmctld is frozen; seconds until each site has
 accepted the job. *First worker*: one Slurm site over SSH, from the launch to the first worker
-that the scheduler knows, in turns with ``dask_jobqueue.SLURMCluster`` on the login node.
+that the scheduler knows, in turns with ``dask_jobqueue.SLURMCluster`` on the login node; both
+begin with a process that has not imported Dask, and our broker is up and signed in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterable
@@ -57,7 +59,9 @@ def launched(sites: Iterable[str], offers: dict[str, str]) -> tuple[str, float]:
     return view["name"], began
 
 
-def accepted(sites: Iterable[str], offers: dict[str, str], wanted: set[str]) -> dict[str, float]:
+def accepted(
+    sites: Iterable[str], offers: dict[str, str], wanted: set[str]
+) -> tuple[str, dict[str, float]]:
     """Seconds from the launch until each of the wanted sites has given its job an id."""
     name, began = launched(sites, offers)
     found: dict[str, float] = {}
@@ -66,10 +70,9 @@ def accepted(sites: Iterable[str], offers: dict[str, str], wanted: set[str]) -> 
             if any(worker["job_id"] for worker in group["workers"]):
                 found.setdefault(group["name"], time.monotonic() - began)
         time.sleep(LOOK_SECONDS)
-    stop(name)
     if set(found) < wanted:
         raise RuntimeError(f"no job id from {wanted - set(found)} in {LONGEST_SECONDS} s")
-    return found
+    return name, found
 
 
 def stop(name: str) -> None:
@@ -89,18 +92,28 @@ def first_worker(offers: dict[str, str]) -> float:
 
 
 def first_worker_of_jobqueue(site: SlurmSite, python: Path) -> float:
-    """The same with a scheduler that the workers can dial."""
+    """The same with a scheduler that the workers can dial, in a fresh process as ours is."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--jobqueue", str(python)],
+        env={**os.environ, **site.daemons.environment},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    return float(done.stdout)
+
+
+def jobqueue(python: str) -> float:
+    """In that process: seconds from the import to the first worker."""
+    began = time.monotonic()
     from dask_jobqueue import SLURMCluster
 
-    os.environ.update(site.daemons.environment)
-    began = time.monotonic()
     with SLURMCluster(
         queue="cpu",
         cores=1,
         memory="1GB",
         processes=1,
         walltime="00:10:00",
-        python=str(python),
+        python=python,
         interface="lo",
         worker_extra_args=["--no-dashboard"],
         scheduler_options={"dashboard_address": "127.0.0.1:0"},
@@ -119,14 +132,18 @@ def independence(site: SlurmSite, offers: dict[str, str], rounds: int) -> dict[s
     alone: dict[str, list[float]] = {name: [] for name in QUEUES}
     together: dict[str, list[float]] = {name: [] for name in QUEUES}
     for _ in range(rounds):
-        for name in QUEUES:
-            alone[name].append(accepted([name], offers, {name})[name])
+        for site_name in QUEUES:
+            name, found = accepted([site_name], offers, {site_name})
+            alone[site_name].append(found[site_name])
+            stop(name)
         site.freeze()
         try:
-            for name, seconds in accepted([FROZEN, *QUEUES], offers, set(QUEUES)).items():
-                together[name].append(seconds)
+            name, found = accepted([FROZEN, *QUEUES], offers, set(QUEUES))
         finally:
             site.thaw()
+        for site_name, seconds in found.items():
+            together[site_name].append(seconds)
+        stop(name)
     return {
         name: {
             "queue_seconds": QUEUES[name],
@@ -153,7 +170,12 @@ def compare(site: SlurmSite, python: Path, offers: dict[str, str], rounds: int) 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--rounds", type=int, default=3)
-    rounds = words.parse_args().rounds
+    words.add_argument("--jobqueue", metavar="PYTHON", help=argparse.SUPPRESS)
+    asked = words.parse_args()
+    if asked.jobqueue:
+        print(jobqueue(asked.jobqueue))
+        return
+    rounds = asked.rounds
     python = worker_python()  # before the playground: the site's user has to read it
     with running() as rig, playground():
         site = rig.sites[FROZEN]

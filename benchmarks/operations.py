@@ -192,8 +192,7 @@ async def ours() -> AsyncIterator[Place]:
     view = json.loads(done.stdout)
     client = Cluster(view["name"]).get_client(asynchronous=True)
     async with client:
-        await client.wait_for_workers(2)
-        one, other = (f"{site}-1-0-0" for site in SITES)
+        await client.wait_for_workers(2, timeout=60)
         info = await client.scheduler.identity(n_workers=-1)
         one, other = sorted(each["name"] for each in info["workers"].values())
         view = await asyncio.to_thread(call_broker, "cluster", name=view["name"])
@@ -211,6 +210,7 @@ async def stock() -> AsyncIterator[Place]:
                 *(sys.executable, "-m", "distributed.cli.dask_worker", scheduler.address),
                 *("--no-nanny", "--no-dashboard", "--nthreads", "1", "--memory-limit", "0"),
                 *("--name", name, "--contact-address", f"{NOWHERE}{number}"),
+                *("--listen-address", "tcp://127.0.0.1:0"),
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
             )
@@ -218,7 +218,7 @@ async def stock() -> AsyncIterator[Place]:
         ]
         try:
             async with Client(scheduler.address, asynchronous=True) as client:
-                await client.wait_for_workers(2)
+                await client.wait_for_workers(2, timeout=30)
                 yield Place(client, "one", "other")
         finally:
             for worker in workers:
