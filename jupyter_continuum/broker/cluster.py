@@ -13,24 +13,23 @@ from typing import Any
 from jupyter_continuum.broker import processes
 from jupyter_continuum.broker.admission import Admission
 from jupyter_continuum.broker.connection_file import remove_connection_file, write_connection_file
-from jupyter_continuum.broker.ending import end_group
+from jupyter_continuum.broker.ending import Ending, cancel
 from jupyter_continuum.broker.group import Group
 from jupyter_continuum.broker.hub_control import HubControl, News
 from jupyter_continuum.broker.job import AgentEntry, JobEntry
+from jupyter_continuum.broker.job_logs import read_logs
 from jupyter_continuum.broker.joining import SCHEDULER
 from jupyter_continuum.broker.links import Links
 from jupyter_continuum.broker.processes import ProcessId
 from jupyter_continuum.broker.reports import WorkerReport, read_tasks, read_workers
+from jupyter_continuum.broker.saving import Saving
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.broker.store import Store
-from jupyter_continuum.broker.words import many_lines
 from jupyter_continuum.cluster.authority import Authority
 from jupyter_continuum.cluster.wide_link import wide_link
 from jupyter_continuum.errors import (
     BrokerError,
     ContinuumError,
-    SiteError,
-    SiteUnreachable,
     Unknown,
 )
 from jupyter_continuum.paths import private_dir, socket_dir, write_private
@@ -39,9 +38,6 @@ LEAF_LIFE = timedelta(days=31)
 """Of scheduler and clients: a notebook that stays open over a weekend must not be locked out."""
 HANG_UP_SECONDS = 3
 """How long agents that were told to end may take before their jobs are cancelled."""
-STOP_AGAIN_SECONDS = 30
-SAVE_SECONDS = 0.5
-"""Changes are gathered for so long before they are written."""
 
 
 class Cluster:
@@ -87,32 +83,21 @@ class Cluster:
         """The scheduler runs, or never will."""
         self._start: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._stopping: asyncio.Task[None] | None = None
-        self._again: asyncio.Task[None] | None = None
-        self._saving: asyncio.TimerHandle | None = None
+        self._saving = Saving(self._store, self._to_disk)
+        self._ending = Ending(self)
 
     def save(self) -> None:
         """Write what a restarted broker must know. BrokerError when the disk is full."""
-        from jupyter_continuum.broker.records import to_disk
-
-        self._store.save(to_disk(self))
+        self._saving.now()
 
     def save_later(self) -> None:
         """The same, soon, and again until the disk takes it."""
-        if self._saving is None and self.state != "stopped":
-            loop = asyncio.get_running_loop()
-            self._saving = loop.call_later(SAVE_SECONDS, self._save_now)
+        self._saving.soon()
 
-    def _save_now(self) -> None:
-        if self._saving is not None:
-            self._saving.cancel()
-            self._saving = None
-        try:
-            self.save()
-        except BrokerError as error:
-            print(error, flush=True)
-            loop = asyncio.get_running_loop()
-            self._saving = loop.call_later(20 * SAVE_SECONDS, self._save_now)
+    def _to_disk(self) -> dict[str, Any]:
+        from jupyter_continuum.broker.records import to_disk
+
+        return to_disk(self)
 
     # Starting ------------------------------------------------------------------------
 
@@ -125,7 +110,7 @@ class Cluster:
     async def resume(self) -> None:
         """Go on with a cluster that an earlier broker left."""
         if self.state == "stopping":
-            self._again = asyncio.create_task(self._stop_until_done())
+            self._ending.go_on()
             return
         for group in self.groups.values():
             group.start()
@@ -179,7 +164,7 @@ class Cluster:
             if isinstance(error, OSError):
                 said = f"{self.name} could not be started on this machine: {error}."
             self._settled.set()
-            self._become("failed", said)
+            self.become("failed", said)
             for group in self.groups.values():
                 group.scale(0)
             raise BrokerError(said) from error
@@ -195,7 +180,7 @@ class Cluster:
         self.save()
 
     def _running(self) -> None:
-        self._become("running", "")
+        self.become("running", "")
         self._settled.set()
         self._admission.open.set()
         self._watch = asyncio.create_task(self._watch_processes(), name=f"watch {self.name}")
@@ -209,7 +194,7 @@ class Cluster:
 
     def _lost(self, what: str) -> None:
         self._settled.set()
-        self._become(
+        self.become(
             "failed", f"Its {what} ended, and with it all results. Stop it and launch again."
         )
         self.workers.clear()
@@ -335,108 +320,53 @@ class Cluster:
 
     async def logs(self, group: str, lines: int) -> dict[str, str]:
         """The last lines of every job's log; a sentence where a site does not answer."""
-        chosen = [self.group(group)] if group else list(self.groups.values())
-        jobs = [(each, job) for each in chosen for job in each.jobs]
-        texts = await asyncio.gather(*(self._log(each, job) for each, job in jobs))
-        return {
-            job.name: "\n".join(text.splitlines()[-lines:])
-            for (_, job), text in zip(jobs, texts, strict=True)
-        }
-
-    async def _log(self, group: Group, job: JobEntry) -> str:
-        session = self.session(group.plan.site)
-        if session is None:
-            return f"{group.plan.site} is not connected."
-        try:
-            async with asyncio.timeout(20):
-                return many_lines(await session.attempt(lambda: session.launcher.log(job.name)))
-        except (SiteError, TimeoutError) as error:
-            return f"The log cannot be read: {error or 'no answer within 20 s'}."
+        return await read_logs([self.group(group)] if group else [*self.groups.values()], lines)
 
     # Ending ------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """End everything everywhere. SiteError names a site where that is not certain.
+        """End everything everywhere. SiteError names a site where that is not certain."""
+        await self._ending.stop()
 
-        Then it is tried again, until it is. Whoever asks meanwhile waits for the same try.
-        """
-        if self._stopping is None or self._stopping.done():
-            self._stopping = asyncio.create_task(self._stop_once(), name=f"stop {self.name}")
-        try:
-            await asyncio.shield(self._stopping)
-        except SiteError:
-            if self._again is None:
-                self._again = asyncio.create_task(self._stop_until_done())
-            raise
-
-    async def _stop_until_done(self) -> None:
-        while self.state != "stopped":
-            try:
-                await self.stop()
-            except SiteError:
-                await asyncio.sleep(STOP_AGAIN_SECONDS)
-
-    async def _stop_once(self) -> None:
-        if self.state == "stopped":
-            return
-        self._become("stopping", "Jobs are being ended.")
-        self._save_now()
-        await self._cancel_own(self._start, self._watch)
+    async def hush(self) -> None:
+        """Nothing is decided or let in any more, and every agent is told to end."""
+        self.become("stopping", "Jobs are being ended.")
+        self._saving.try_now()
+        await cancel(self._start, self._watch)
         self._settled.set()
         await self._admission.close()
         for group in self.groups.values():
             for job in group.jobs:
                 self.end_agents(group.plan.site, job)
         await self._links.rest(HANG_UP_SECONDS)
-        _, *said = await asyncio.gather(
-            self._end_scheduler(), *(end_group(group) for group in self.groups.values())
-        )
-        failures = " ".join(each for each in said if each)
-        if failures:
-            self._become("stopping", failures)
-            raise SiteUnreachable(
-                f"{self.name} is not wholly stopped. {failures} It is tried again until "
-                "the site answers; the jobs end by themselves when their lease runs out."
-            )
-        await self._clear()
 
-    async def _end_scheduler(self) -> None:
+    async def end_scheduler(self) -> None:
         if self.scheduler_process is not None:
             await processes.stop(self.scheduler_process)
 
-    async def _clear(self) -> None:
+    async def clear(self) -> None:
+        """No site has anything left: take away what is left here."""
         await self._links.close()
         self._hub.order("exit")
         if self.hub_process is not None:
             await processes.stop(self.hub_process)
         await self._hub.close()
-        if self._saving is not None:
-            self._saving.cancel()
-            self._saving = None
+        self._saving.close()
         remove_connection_file(self.name)
         shutil.rmtree(self.folder, ignore_errors=True)
         self._store.remove()
-        self._become("stopped", "")
+        self.become("stopped", "")
 
     async def leave(self) -> None:
         """The broker ends: the cluster goes on without it."""
-        await self._cancel_own(self._again, self._stopping, self._start, self._watch)
+        await self._ending.close()
+        await cancel(self._start, self._watch)
         await asyncio.gather(*(group.close() for group in self.groups.values()))
         await self._admission.close()
-        if self._saving is not None:
-            self._save_now()
-        if self._saving is not None:
-            self._saving.cancel()
+        self._saving.finish()
         await self._links.close()
         await self._hub.close()
 
-    async def _cancel_own(self, *tasks: asyncio.Task[None] | None) -> None:
-        living = [task for task in tasks if task is not None and not task.done()]
-        for task in living:
-            task.cancel()
-        if living:
-            await asyncio.wait(living)
-
-    def _become(self, state: str, reason: str) -> None:
+    def become(self, state: str, reason: str) -> None:
         self.state, self.reason = state, reason
         self.changed()

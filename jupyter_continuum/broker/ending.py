@@ -4,19 +4,88 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
+from typing import TYPE_CHECKING
 
 from jupyter_continuum.broker.group import Group
-from jupyter_continuum.errors import ContinuumError, SiteError
+from jupyter_continuum.errors import ContinuumError, SiteError, SiteUnreachable
 from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.sites.protocols import JobState
+
+if TYPE_CHECKING:
+    from jupyter_continuum.broker.cluster import Cluster
 
 END_SECONDS = 90
 """How long ``stop`` waits for a site to say that nothing is left."""
 FINISH_SECONDS = 20
 """How long a submit that is under way may take: a job that nobody knows would be an orphan."""
 CANCEL_AGAIN_SECONDS = 10
+AGAIN_SECONDS = 30
+"""After so long, a stop that was not certain is tried again."""
 LATE_SECONDS = 4
 """A submit that nobody answered may still reach the queue: look again after so long."""
+
+
+class Ending:
+    """One try at a time, however many ask; after a failed one it goes on by itself."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._try: asyncio.Task[None] | None = None
+        self._again: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """Try now. SiteError names a site where it is not certain that nothing is left."""
+        if self._try is None or self._try.done():
+            self._try = asyncio.create_task(self._once(), name=f"stop {self._cluster.name}")
+        try:
+            await asyncio.shield(self._try)
+        except SiteError:
+            self.go_on()
+            raise
+
+    def go_on(self) -> None:
+        """Try until it is done, in the background."""
+        if self._again is None:
+            self._again = asyncio.create_task(self._until_done())
+
+    async def close(self) -> None:
+        await cancel(self._again, self._try)
+
+    async def _until_done(self) -> None:
+        while self._cluster.state != "stopped":
+            try:
+                await self.stop()
+            except Exception as error:  # the top of this loop: a fault must not end it
+                if not isinstance(error, SiteError):
+                    traceback.print_exc()
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _once(self) -> None:
+        cluster = self._cluster
+        if cluster.state == "stopped":
+            return
+        await cluster.hush()
+        _, *said = await asyncio.gather(
+            cluster.end_scheduler(), *(end_group(group) for group in cluster.groups.values())
+        )
+        failures = " ".join(each for each in said if each)
+        if failures:
+            cluster.become("stopping", failures)
+            raise SiteUnreachable(
+                f"{cluster.name} is not wholly stopped. {failures} It is tried again until "
+                "the site answers; the jobs end by themselves when their lease runs out."
+            )
+        await cluster.clear()
+
+
+async def cancel(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel these and wait until they have ended."""
+    living = [task for task in tasks if task is not None and not task.done()]
+    for task in living:
+        task.cancel()
+    if living:
+        await asyncio.wait(living)
 
 
 async def end_group(group: Group) -> str:

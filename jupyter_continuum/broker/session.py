@@ -260,6 +260,8 @@ class Session:
         if self._closed:
             return
         self._failures += 1
+        if self.ready:
+            self._hurry.set()  # whoever found it out, the next look is due now
         wants_person = isinstance(error, SignInRequired | HostKeyChanged)
         self._become(SiteState.SIGN_IN if wants_person else SiteState.UNREACHABLE, str(error))
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.connection_file import connection_file
+from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.errors import BrokerError, ContinuumError
 from jupyter_continuum.paths import data_dir, socket_dir
 from tests.broker.conftest import (
     all_ready,
@@ -27,8 +37,14 @@ Attach = Callable[[str], Any]
 
 def test_stop_leaves_no_job_process_or_file(two_sites: RunningBroker) -> None:
     launch("local/cores", "north/cpu", "south/cpu")
+    told = connection_file("main")
+    assert stat.S_IMODE(told.stat().st_mode) == 0o600
+    assert json.loads(told.read_bytes())["address"] == "relay://home.scheduler:1"
+    assert "PRIVATE" not in told.read_text()
     assert call_broker("stop", name="main")["state"] == "stopped"
+    assert not told.exists()
     assert processes() == []
+    assert "nobody" not in two_sites.log
     assert call_broker("audit") == []
     assert list((data_dir() / "clusters").iterdir()) == []
     assert sorted(path.name for path in socket_dir().iterdir()) == [
@@ -127,6 +143,82 @@ def test_an_orphan_is_found_and_ended(two_sites: RunningBroker) -> None:
     assert call_broker("audit", end=True)[0]["state"] == "ended"
     _until(lambda: not call_broker("audit"))
     assert _until(lambda: not processes())
+
+
+def test_a_launch_that_was_killed_goes_on_with_one_job(broker: RunningBroker) -> None:
+    call_broker("connect", profile=emulated("north"))
+    plan = {"name": "main", "groups": [{"offer": "north/cpu"}]}
+    with ThreadPoolExecutor() as pool:
+        launching = pool.submit(call_broker, "launch", plan=plan)
+        jobs = socket_dir() / "sites" / "north" / "jobs"
+        _until(lambda: list(jobs.glob("*/job.json")))
+        kill_broker(broker.pid)
+        with pytest.raises(BrokerError):
+            launching.result(timeout=30)
+    stored = json.loads((data_dir() / "clusters" / "main" / "cluster.json").read_bytes())
+    assert stored["state"] == "starting"
+    wait_for("main", all_ready)
+    assert len(list(jobs.iterdir())) == 1
+    assert call_broker("audit") == []
+    hubs = [p for p in processes() if "jupyter_continuum.relay.hub" in p.cmdline()]
+    assert len(hubs) == 1
+    assert call_broker("stop", name="main")["state"] == "stopped"
+    assert processes() == []
+
+
+def test_a_stop_in_the_middle_of_a_launch_leaves_nothing(two_sites: RunningBroker) -> None:
+    plan = {"name": "main", "groups": [{"offer": "north/cpu"}, {"offer": "south/cpu"}]}
+    with ThreadPoolExecutor() as pool:
+        launching = pool.submit(call_broker, "launch", plan=plan)
+        _until(lambda: call_broker("clusters"))
+        stops = [pool.submit(call_broker, "stop", name="main") for _ in range(2)]
+        assert [stop.result(timeout=60)["state"] for stop in stops] == ["stopped", "stopped"]
+        with pytest.raises(ContinuumError, match="was stopped while it started"):
+            launching.result(timeout=60)
+    assert call_broker("clusters") == []
+    assert processes() == []
+    assert call_broker("audit") == []
+    assert list((data_dir() / "clusters").iterdir()) == []
+    assert "Traceback" not in two_sites.log
+
+
+def test_a_cluster_goes_on_over_a_broker_that_ended_in_good_order(
+    two_sites: RunningBroker, client_of: Attach
+) -> None:
+    launch("north/cpu")
+    client = client_of("main")
+    kept = client.submit(lambda: 7, pure=False)
+    assert kept.result(timeout=30) == 7
+    call_broker("shutdown")
+    psutil.wait_procs([psutil.Process(two_sites.pid)] if psutil.pid_exists(two_sites.pid) else [])
+    assert call_broker("version")["pid"] != two_sites.pid
+    wait_for("main", all_ready)
+    later = client.submit(lambda x: x + 1, kept, pure=False)
+    assert later.result(timeout=60) == 8
+
+
+def test_a_profile_that_cannot_be_used_keeps_nothing_else_closed(state: Path) -> None:
+    folder = state / "config" / "continuum" / "profiles"
+    folder.mkdir(parents=True)
+    odd = {"site": "odd", "kind": "slurm", "work_directory": "a b/../c"}
+    (folder / "odd.json").write_text(json.dumps(odd))
+    (folder / "worse.json").write_text("{")
+    try:
+        sites = {site["id"]: site for site in call_broker("sites")}
+        assert "worse.json" in sites["worse"]["reason"]
+        assert sites["odd"]["state"] != "ready"
+        assert _until(lambda: call_broker("refresh", site="local")["state"] == "ready")
+    finally:
+        end_everything()
+
+
+def test_a_second_broker_waits_for_the_first(broker: RunningBroker) -> None:
+    words = [sys.executable, "-m", "jupyter_continuum.broker"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as second:
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(timeout=3)
+        assert call_broker("version")["pid"] == broker.pid
+        second.terminate()
 
 
 def _until(met: Callable[[], Any], seconds: float = 30) -> Any:
