@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from jupyter_continuum import __version__
 from jupyter_continuum.broker.cluster import Cluster
 from jupyter_continuum.broker.cluster_view import cluster_view
-from jupyter_continuum.broker.job import JobEntry, request
+from jupyter_continuum.broker.dry_run import dry_run
 from jupyter_continuum.broker.messages import (
     PROTOCOL,
     AssociationView,
@@ -22,7 +22,6 @@ from jupyter_continuum.broker.messages import (
     ClusterGoneEvent,
     ClusterView,
     DryRun,
-    GroupDryRun,
     OrphanView,
     PromptEvent,
     PromptView,
@@ -154,30 +153,7 @@ class Broker:
     # Clusters ------------------------------------------------------------------------
 
     async def dry_run(self, *, plan: dict[str, Any]) -> DryRun:
-        resolved = self._resolve(plan)
-        name = resolved.name or "cluster"
-        groups = []
-        for group in resolved.groups:
-            session = self._sites.session(group.site)
-            job = JobEntry.plan(name, group, 0)
-            asked = request(
-                job,
-                group,
-                cluster=name,
-                cluster_id="000000",
-                lease_seconds=resolved.lease_seconds,
-                direct="none",
-            )
-            groups.append(
-                GroupDryRun(
-                    group=group.name,
-                    offer=group.offer,
-                    jobs=group.jobs,
-                    workers=group.workers,
-                    script=session.launcher.script(asked),
-                )
-            )
-        return DryRun(cluster=name, groups=groups, warnings=list(resolved.warnings))
+        return dry_run(self._resolve(plan), self._sites.session)
 
     async def launch(self, *, plan: dict[str, Any]) -> ClusterView:
         resolved = self._resolve(plan)

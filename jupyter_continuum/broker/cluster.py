@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from jupyter_continuum.broker import processes
 from jupyter_continuum.broker.admission import Admission
 from jupyter_continuum.broker.connection_file import remove_connection_file, write_connection_file
 from jupyter_continuum.broker.ending import Ending, cancel
 from jupyter_continuum.broker.group import Group
+from jupyter_continuum.broker.home import Home
 from jupyter_continuum.broker.hub_control import HubControl, News
 from jupyter_continuum.broker.job import AgentEntry, JobEntry
 from jupyter_continuum.broker.job_logs import read_logs
 from jupyter_continuum.broker.joining import SCHEDULER
 from jupyter_continuum.broker.links import Links
-from jupyter_continuum.broker.processes import ProcessId
 from jupyter_continuum.broker.reports import WorkerReport, read_tasks, read_workers
 from jupyter_continuum.broker.saving import Saving
 from jupyter_continuum.broker.session import Session
@@ -32,10 +30,8 @@ from jupyter_continuum.errors import (
     ContinuumError,
     Unknown,
 )
-from jupyter_continuum.paths import private_dir, socket_dir, write_private
+from jupyter_continuum.paths import private_dir, socket_dir
 
-LEAF_LIFE = timedelta(days=31)
-"""Of scheduler and clients: a notebook that stays open over a weekend must not be locked out."""
 HANG_UP_SECONDS = 3
 """How long agents that were told to end may take before their jobs are cancelled."""
 
@@ -68,15 +64,13 @@ class Cluster:
         """The scheduler's last report, by worker name."""
         self.tasks: dict[str, int] = {}
         self.link_bytes: list[tuple[str, str, int]] = []
-        self.dashboard_port: int | None = None
-        self.hub_process: ProcessId | None = None
-        self.scheduler_process: ProcessId | None = None
         self._authority = authority
         self._find_session = find_session
         self._on_change = on_change
         self._store = Store(name)
         self._retiring: set[str] = set()
-        self._hub = HubControl(self.folder / "hub.ctl", self._heard, self._hub_lives)
+        self.home = Home(name, cluster_id, self.folder, authority, self.save)
+        self._hub = HubControl(self.folder / "hub.ctl", self._heard, self.home.hub_lives)
         self._links = Links(self.folder, self._hub, self.changed)
         self._admission = Admission(self._hub, authority, self._agent)
         self._settled = asyncio.Event()
@@ -117,16 +111,15 @@ class Cluster:
         if self.state == "starting":
             # That broker died in the middle of the launch; nobody has joined yet.
             self._start = asyncio.create_task(self._start_anew())
-        elif self._scheduler_lives() and self._hub_lives():
+        elif dead := self.home.dead():
+            self._lost(dead)
+        else:
             self._hub.start()
             self._running()
-        else:
-            self._lost("scheduler and hub have")
 
     async def _start_anew(self) -> None:
-        for process in (self.hub_process, self.scheduler_process):
-            if process is not None:
-                await processes.stop(process)
+        await self.home.end_scheduler()
+        await self.home.end_hub()
         try:
             await self._bring_up()
         except ContinuumError:
@@ -142,20 +135,11 @@ class Cluster:
 
     async def _start_processes(self) -> None:
         try:
-            broker = socket_dir() / "broker.sock"
-            config = {"name": self.name, "cluster_id": self.id, "broker": str(broker)}
-            write_private(self.folder / "cluster.json", json.dumps(config).encode())
-            await processes.start_hub(self.folder, self._hub_born)
-            self._hub.start()
-            ready = await processes.start_scheduler(
-                self.folder,
-                lambda csr: self._sign(csr, f"{self.name}.scheduler"),
-                self._scheduler_born,
-            )
+            await self.home.start(self._hub.start)
             write_connection_file(
                 self.name,
                 hub=self.folder / "hub.sock",
-                broker=broker,
+                broker=socket_dir() / "broker.sock",
                 authority=self._authority.certificate,
                 started=self.started,
             )
@@ -168,16 +152,7 @@ class Cluster:
             for group in self.groups.values():
                 group.scale(0)
             raise BrokerError(said) from error
-        self.dashboard_port = ready["dashboard_port"]
         self._running()
-
-    def _hub_born(self, process: ProcessId) -> None:
-        self.hub_process = process
-        self.save()
-
-    def _scheduler_born(self, process: ProcessId) -> None:
-        self.scheduler_process = process
-        self.save()
 
     def _running(self) -> None:
         self.become("running", "")
@@ -188,29 +163,19 @@ class Cluster:
 
     async def _watch_processes(self) -> None:
         """Say it when hub or scheduler die: results are gone then."""
-        while self._scheduler_lives() and self._hub_lives():
+        while not (dead := self.home.dead()):
             await asyncio.sleep(1)
-        self._lost("hub has" if self._scheduler_lives() else "scheduler has")
+        self._lost(dead)
 
     def _lost(self, what: str) -> None:
         self._settled.set()
         self.become(
-            "failed", f"Its {what} ended, and with it all results. Stop it and launch again."
+            "failed", f"Its {what} has ended, and with it all results. Stop it and launch again."
         )
         self.workers.clear()
         for group in self.groups.values():
             group.scale(0)
         self.save_later()
-
-    def _sign(self, csr: str, name: str) -> dict[str, str]:
-        leaf = self._authority.sign(csr, name=name, life=LEAF_LIFE, now=datetime.now(UTC))
-        return {"certificate": leaf.decode(), "ca": self._authority.certificate.decode()}
-
-    def _hub_lives(self) -> bool:
-        return self.hub_process is not None and self.hub_process.alive
-
-    def _scheduler_lives(self) -> bool:
-        return self.scheduler_process is not None and self.scheduler_process.alive
 
     # What groups ask -----------------------------------------------------------------
 
@@ -295,14 +260,14 @@ class Cluster:
             raise Unknown(f"{self.name} is {self.state}. {self.reason}")
         config = wide_link()
         # Dask would make a link of the relay's host name, which no browser can open.
-        link = f"http://127.0.0.1:{self.dashboard_port}/status"
+        link = f"http://127.0.0.1:{self.home.dashboard_port}/status"
         config["distributed"]["dashboard"] = {"link": link}
         return {
             "address": SCHEDULER,
             "hub": str(self.folder / "hub.sock"),
             "site": "home",
             "config": config,
-            **self._sign(csr, f"{self.name}.client-{secrets.token_hex(4)}"),
+            **self.home.sign(csr, f"{self.name}.client-{secrets.token_hex(4)}"),
         }
 
     def group(self, name: str) -> Group:
@@ -340,16 +305,11 @@ class Cluster:
                 self.end_agents(group.plan.site, job)
         await self._links.rest(HANG_UP_SECONDS)
 
-    async def end_scheduler(self) -> None:
-        if self.scheduler_process is not None:
-            await processes.stop(self.scheduler_process)
-
     async def clear(self) -> None:
         """No site has anything left: take away what is left here."""
         await self._links.close()
         self._hub.order("exit")
-        if self.hub_process is not None:
-            await processes.stop(self.hub_process)
+        await self.home.end_hub()
         await self._hub.close()
         self._saving.close()
         remove_connection_file(self.name)

@@ -67,7 +67,7 @@ class Ending:
             return
         await cluster.hush()
         _, *said = await asyncio.gather(
-            cluster.end_scheduler(), *(end_group(group) for group in cluster.groups.values())
+            cluster.home.end_scheduler(), *(end_group(group) for group in cluster.groups.values())
         )
         failures = " ".join(each for each in said if each)
         if failures:

@@ -58,9 +58,9 @@ def restore(stored: dict[str, Any], *, find_session: FindSession, on_change: OnC
         on_change=on_change,
     )
     cluster.state, cluster.reason = stored["state"], ""
-    cluster.dashboard_port = stored["dashboard_port"]
-    cluster.hub_process = _process(stored["hub"])
-    cluster.scheduler_process = _process(stored["scheduler"])
+    cluster.home.dashboard_port = stored["dashboard_port"]
+    cluster.home.hub = _process(stored["hub"])
+    cluster.home.scheduler = _process(stored["scheduler"])
     for each in stored["groups"]:
         group = Group(cluster, ResolvedGroup(**each["plan"]), each["wanted"])
         group.next_number = each["next_number"]
@@ -71,14 +71,14 @@ def restore(stored: dict[str, Any], *, find_session: FindSession, on_change: OnC
 
 def to_disk(cluster: Cluster) -> dict[str, Any]:
     """What ``restore`` reads. Holds join tokens: for the owner's eyes alone."""
-    hub, scheduler = cluster.hub_process, cluster.scheduler_process
+    hub, scheduler = cluster.home.hub, cluster.home.scheduler
     return {
         "name": cluster.name,
         "id": cluster.id,
         "state": cluster.state,
         "lease_seconds": cluster.lease_seconds,
         "started": cluster.started.isoformat(),
-        "dashboard_port": cluster.dashboard_port,
+        "dashboard_port": cluster.home.dashboard_port,
         "hub": asdict(hub) if hub else None,
         "scheduler": asdict(scheduler) if scheduler else None,
         "groups": [
