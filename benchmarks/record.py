@@ -43,7 +43,7 @@ def save(name: str, results: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     document = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "load_before": os.getloadavg()[0],
+        "load_at_the_end": os.getloadavg()[0],
         "machine": machine(),
         **results,
     }
