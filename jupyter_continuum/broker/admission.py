@@ -24,8 +24,6 @@ class Admission:
 
     def __init__(self, hub: HubControl, authority: Authority, find: Find) -> None:
         """``find`` gives group, job and agent of ``site.agent``."""
-        self.open = asyncio.Event()
-        """The scheduler runs: who is let in can connect to it."""
         self._hub = hub
         self._authority = authority
         self._find = find
@@ -52,7 +50,8 @@ class Admission:
             self._hub.order("refuse", agent=name, reason="The broker failed at this join.")
 
     async def _answer(self, name: str, asked: dict[str, Any]) -> None:
-        await self.open.wait()
+        # Not held up until the scheduler runs: a worker's process takes as long to start, and
+        # dials until it is answered.
         found = self._find(name)
         if found is None:
             self._hub.order("refuse", agent=name, reason="This agent belongs to no job.")

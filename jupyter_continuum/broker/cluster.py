@@ -157,7 +157,6 @@ class Cluster:
     def _running(self) -> None:
         self.become("running", "")
         self._settled.set()
-        self._admission.open.set()
         self._watch = asyncio.create_task(self._watch_processes(), name=f"watch {self.name}")
         self.save_later()
 

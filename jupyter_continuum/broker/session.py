@@ -161,7 +161,8 @@ class Session:
         while True:
             try:
                 if self.state is not SiteState.SIGN_IN:
-                    if not self.ready:
+                    if self.state is not SiteState.UNREACHABLE and not self.ready:
+                        # A site that is tried again stays unreachable since it was lost.
                         self._become(SiteState.CONNECTING, "Connecting.")
                     await self.connect()
                     await self._watch()
