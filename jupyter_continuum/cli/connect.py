@@ -69,7 +69,11 @@ def choose_site() -> tuple[str, Draft]:
         for site in call_broker("sites", retired=False)
         if site["state"] not in {"retired", "planned"}
     ]
-    found = [each for each in candidates_of(Path.home(), getpass.getuser()) if each.profile]
+    candidates = candidates_of(Path.home(), getpass.getuser())
+    found = [each for each in candidates if each.profile]
+    for each in candidates:
+        if not each.profile:
+            say(f"{each.name}, from your {each.source} ({each.text}): {each.reason}.")
     choices = [f"{site['id']}  {site['name']}" for site in known]
     choices += [f"{each.name}  from your {each.source}: {each.text}" for each in found]
     choices.append("own  a cluster that is not listed")

@@ -161,3 +161,17 @@ def answer(id: str, value: str | None) -> None:
     from jupyter_continuum.broker.client import call_broker
 
     call_broker("answer", id=id, value=value)
+
+
+def test_what_other_programs_know_is_offered_or_said_why_not(broker: Any) -> None:
+    home = broker.state / "home"
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "config").write_text("Host uni\n  HostName login.uni.example\n  User ada\n")
+    (home / ".kube").mkdir()
+    context = {"name": "cloud", "context": {"cluster": "gpu-cloud"}}
+    (home / ".kube" / "config").write_text(json.dumps({"contexts": [context]}))
+    with Terminal(["connect"]) as terminal:
+        terminal.expect("Which site?")
+        assert "uni  from your ssh config" in terminal.shown
+        assert "cloud, from your kubeconfig" in terminal.shown
+        assert "cannot be launched on yet" in terminal.shown
