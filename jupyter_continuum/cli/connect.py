@@ -98,7 +98,7 @@ def draft_from_catalogue(site: str) -> Draft:
         return {}
     if view["state"] in {"retired", "planned"}:
         raise ContinuumError(
-            f"{site} is {view['state']}{': ' + view['reason'] if view['reason'] else ''}. "
+            f"{site} cannot be connected. {view['reason']} "
             "`jupyter continuum sites` shows those that can be used."
         )
     if view["kind"] in {"local", "emulated"}:
