@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_continuum.errors import ContinuumError
 
-TESTED_FROM = (2026, 7)
+TESTED_FROM = (2026, 8)
 TESTED_TO = (2026, 8)
 """Releases of distributed (year, month) that the tests ran with."""
 
@@ -30,13 +30,12 @@ def check_signatures() -> None:
     if changed:
         raise IncompatibleDask(
             f"distributed {installed} cannot be used: {'; '.join(changed)}. "
-            f"Install a release from {_text(TESTED_FROM)} to {_text(TESTED_TO)}, or a newer "
-            "jupyter-continuum."
+            f"Install release {_tested()}, or a newer jupyter-continuum."
         )
     if not TESTED_FROM <= _release(installed) <= TESTED_TO:
         warnings.warn(
-            f"distributed {installed} was not tested with this jupyter-continuum "
-            f"({_text(TESTED_FROM)} to {_text(TESTED_TO)} were).",
+            f"distributed {installed} was not tested with this jupyter-continuum; release "
+            f"{_tested()} was.",
             stacklevel=2,
         )
 
@@ -93,6 +92,11 @@ def _changed() -> Iterator[str]:
 
 def _release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+
+
+def _tested() -> str:
+    first, last = _text(TESTED_FROM), _text(TESTED_TO)
+    return first if first == last else f"{first} to {last}"
 
 
 def _text(release: tuple[int, int]) -> str:
