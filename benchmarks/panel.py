@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+from record import save
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
@@ -88,6 +89,7 @@ def main(rounds: int) -> None:
         for name, values in measured.items()
     }
     print(json.dumps(summary, indent=2))
+    print(f"kept in {save('panel', {'rounds': rounds, **summary})}", file=sys.stderr)
 
 
 if __name__ == "__main__":
