@@ -8,6 +8,7 @@ ContinuumError
 │   ├── SiteUnreachable   the site does not answer
 │   ├── SignInRequired    the site wants a person (code, certificate, passphrase)
 │   ├── HostKeyChanged    the host key is not the pinned one
+│   ├── CarrierDenied     the site does not allow this way to its workers; another may do
 │   └── SubmitRefused     the batch system said no
 ├── RelayError            a byte stream could not be opened
 └── BrokerError           the broker does not answer, or is of another version
@@ -50,6 +51,10 @@ class HostKeyChanged(SiteError):
     """The host key is not the pinned one; nothing was sent."""
 
 
+class CarrierDenied(SiteError):
+    """This carrier cannot work at this site; another may."""
+
+
 class SubmitRefused(SiteError):
     """The batch system said no; trying again without a change is useless."""
 
@@ -73,6 +78,7 @@ FAMILY: dict[str, type[ContinuumError]] = {
         SiteUnreachable,
         SignInRequired,
         HostKeyChanged,
+        CarrierDenied,
         SubmitRefused,
         RelayError,
         BrokerError,

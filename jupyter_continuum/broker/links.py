@@ -11,8 +11,8 @@ from jupyter_continuum.broker.hub_control import HubControl
 from jupyter_continuum.broker.job import AgentEntry
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.broker.words import one_line
-from jupyter_continuum.errors import ContinuumError
-from jupyter_continuum.sites.protocols import Agent, Endpoint, Forward
+from jupyter_continuum.errors import CarrierDenied, ContinuumError
+from jupyter_continuum.sites.protocols import Agent, Forward
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 DIAL_SECONDS = 15
@@ -120,16 +120,15 @@ class Links:
             return
 
     async def _forward(self, name: str, link: _Link) -> Forward:
-        """The first of the agent's endpoints that can be reached."""
+        """By the first carrier of the site that can."""
         path = self._folder / f"{name.partition('.')[2]}.sock"
         last: ContinuumError | None = None
-        endpoints: tuple[Endpoint, ...] = link.announced.endpoints
-        for endpoint in endpoints:
+        for carrier in link.session.transport.carriers:
             try:
-                return await link.session.transport.forward(endpoint, path)
-            except ContinuumError as error:
+                return await carrier.open(link.announced, path)
+            except CarrierDenied as error:
                 last = error
-        raise last or ContinuumError(f"{name} announced no endpoint.")
+        raise last or ContinuumError(f"{link.session.site} has no way to its workers.")
 
 
 async def _went_down(link: _Link) -> None:

@@ -8,7 +8,7 @@ from jupyter_continuum.broker.session import Session
 from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.profile import EmulatedSite, Profile, SshLogin
-from jupyter_continuum.sites.protocols import Asker, Launcher, Transport
+from jupyter_continuum.sites.protocols import Asker, Launcher, Shell, Transport
 
 HERE = Profile(site="local", kind="local", name="This machine")
 """A site that everybody has."""
@@ -43,7 +43,7 @@ def _parts(
     return transport, SlurmLauncher(transport, work, site=profile.site)
 
 
-def _to_login_node(profile: Profile, asker: Asker, save: Callable[[Profile], None]) -> Transport:
+def _to_login_node(profile: Profile, asker: Asker, save: Callable[[Profile], None]) -> Shell:
     login = profile.ssh
     if login is None:
         from jupyter_continuum.sites.shell import ShellTransport

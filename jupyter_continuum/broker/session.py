@@ -28,6 +28,7 @@ from jupyter_continuum.sites.profile import Profile
 from jupyter_continuum.sites.protocols import (
     Agent,
     Association,
+    CarrierName,
     JobState,
     Launcher,
     SiteStatus,
@@ -69,6 +70,8 @@ class Session:
         self.agents: dict[tuple[str, int], Agent] = {}
         """Agents that announced themselves, by job and rank; of jobs that live."""
         self.associations: tuple[Association, ...] = ()
+        self.prefer: tuple[CarrierName, ...] = ()
+        """Carriers to try first, in this order; what it does not name follows."""
         self._on_change = on_change
         self._hurry = asyncio.Event()
         self._is_ready = asyncio.Event()

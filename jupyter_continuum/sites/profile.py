@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from jupyter_continuum.sites.protocols import CarrierName
+
 SiteId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}$")]
@@ -64,5 +66,8 @@ class Profile(BaseModel):
         description="never under a home quota unless told; `$HOME/continuum` is the last resort",
     )
     python: FilePath = Field(default="python3", description="interpreter of the worker environment")
+    carrier: CarrierName | None = Field(
+        default=None, description="the one way to the workers; None: the best that works"
+    )
     prologue: str = Field(default="", max_length=4000, description="shell lines before the agent")
     terms_accepted: bool = False

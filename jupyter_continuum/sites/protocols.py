@@ -1,7 +1,7 @@
-"""What the rest of the house may ask of a site: a Transport and a Launcher.
+"""What the rest of the house may ask of a site: a Transport, its Carriers, and a Launcher.
 
 ``testing.py`` beside this file holds the contract as tests that anybody's own
-Transport or Launcher can inherit.
+Transport, Carrier or Launcher can inherit.
 """
 
 from __future__ import annotations
@@ -32,8 +32,23 @@ class Endpoint:
     path: str = ""
 
 
+class CarrierName(StrEnum):
+    """What the relay's bytes ride on to a site."""
+
+    SOCKET = "socket"
+    """A socket of this machine: local and emulated sites, ``sbatch`` on this machine."""
+    FORWARD = "ssh-forward"
+    """SSH direct-tcpip through the login node."""
+    EXEC = "ssh-exec"
+    """A relay program that SSH runs on the login node, where forwarding is denied."""
+    OUTBOUND = "outbound"
+    """The agent dials an address of the person's own, by TLS and WebSocket."""
+    KUBERNETES = "kubernetes"
+    """Port-forward of the Kubernetes API."""
+
+
 class Forward(Protocol):
-    """An open way into a site: bytes written to ``path`` here come out at the endpoint there."""
+    """An open way into a site: bytes written to ``path`` here come out at a gateway there."""
 
     path: Path
     """A Unix socket on this machine, in a folder that only its owner can enter."""
@@ -41,14 +56,39 @@ class Forward(Protocol):
     async def close(self) -> None: ...
 
 
+class Carrier(Protocol):
+    """One kind of way from here to a site's agents."""
+
+    @property
+    def name(self) -> CarrierName: ...
+
+    async def open(self, agent: Agent, path: Path) -> Forward:
+        """Open a way to the agent's gateway; ``path`` is free for a Unix socket to be made at.
+
+        Every connection to ``path`` comes out at the gateway as one of its own. Raises
+        CarrierDenied (this carrier cannot work at this site, and why), SiteUnreachable
+        (try again later) or SignInRequired.
+        """
+
+
 class Transport(Protocol):
-    """Runs commands at a site and opens byte streams into it. One login, kept."""
+    """Opens byte streams into a site. One login, kept."""
 
     async def connect(self) -> None:
         """Log in; returns at once when already connected.
 
         Raises SiteUnreachable, SignInRequired or HostKeyChanged.
         """
+
+    @property
+    def carriers(self) -> tuple[Carrier, ...]:
+        """Ways to the site's agents, the preferred one first."""
+
+    async def close(self) -> None: ...
+
+
+class Shell(Transport, Protocol):
+    """A Transport that runs commands at the site too."""
 
     async def run(
         self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
@@ -58,11 +98,6 @@ class Transport(Protocol):
         Raises SiteUnreachable when there is no answer within ``timeout_seconds``; the
         command may have run all the same.
         """
-
-    async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
-        """Open a way to ``endpoint``; ``path`` is free for a Unix socket to be made at."""
-
-    async def close(self) -> None: ...
 
 
 class Asker(Protocol):

@@ -1,4 +1,4 @@
-"""Transport to this machine: for a site whose ``sbatch`` is on the path here."""
+"""Shell of this machine: for a site whose ``sbatch`` is on the path here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable
-from jupyter_continuum.sites.protocols import CommandResult, Endpoint, Forward
+from jupyter_continuum.sites.dialled import DialledCarrier
+from jupyter_continuum.sites.protocols import (
+    Carrier,
+    CarrierName,
+    CommandResult,
+    Endpoint,
+    Forward,
+)
 from jupyter_continuum.sites.sockets import make_room, shut
 
 KEPT = (
@@ -52,6 +59,10 @@ class ShellTransport:
     async def connect(self) -> None:
         """Nothing to do: we are there."""
 
+    @property
+    def carriers(self) -> tuple[Carrier, ...]:
+        return (DialledCarrier(CarrierName.SOCKET, self.forward),)
+
     async def run(
         self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
     ) -> CommandResult:
@@ -86,6 +97,7 @@ class ShellTransport:
         )
 
     async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
+        """Open a way to one endpoint; SiteUnreachable when nobody answers there."""
         _, writer = await self._dial(endpoint)
         writer.close()
         make_room(path)

@@ -1,4 +1,4 @@
-"""Launcher for Slurm, by its commands, over any Transport.
+"""Launcher for Slurm, by its commands, over any Shell.
 
 What it must remember lies at the site: one directory a job, with script, join files,
 job id, the agents' announcements and the log.
@@ -21,8 +21,8 @@ from jupyter_continuum.sites.protocols import (
     JobRequest,
     JobState,
     OfferStatus,
+    Shell,
     SiteStatus,
-    Transport,
 )
 from jupyter_continuum.sites.slurm_nodes import parse_nodes, parse_partitions, parse_pending
 from jupyter_continuum.sites.slurm_refusals import is_deaf, own_words, refusal, unwritable
@@ -53,7 +53,7 @@ class SlurmLauncher:
     """One account's jobs at one Slurm system."""
 
     def __init__(
-        self, transport: Transport, work_directory: str = "continuum", *, site: str = "Slurm"
+        self, transport: Shell, work_directory: str = "continuum", *, site: str = "Slurm"
     ) -> None:
         """``work_directory`` is absolute, or below the home directory."""
         self._transport = transport

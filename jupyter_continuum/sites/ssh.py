@@ -1,4 +1,4 @@
-"""Transport over SSH: one login, kept, for commands and for byte streams."""
+"""Shell over SSH: one login, kept, for commands and for byte streams."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from pathlib import Path
 
 import asyncssh
 
-from jupyter_continuum.errors import SiteError, SiteUnreachable
+from jupyter_continuum.errors import CarrierDenied, SiteError, SiteUnreachable
+from jupyter_continuum.sites.dialled import DialledCarrier
 from jupyter_continuum.sites.profile import SshLogin
-from jupyter_continuum.sites.protocols import Asker, CommandResult, Endpoint
+from jupyter_continuum.sites.protocols import (
+    Asker,
+    Carrier,
+    CarrierName,
+    CommandResult,
+    Endpoint,
+)
 from jupyter_continuum.sites.ssh_forward import SshForward, open_forward
 from jupyter_continuum.sites.ssh_login import Connection, SignIn
 
@@ -76,6 +83,10 @@ class SshTransport:
         )
         self._login = self._login.model_copy(update={"jump": jump})
         self._pin_jump(hop, line)
+
+    @property
+    def carriers(self) -> tuple[Carrier, ...]:
+        return (DialledCarrier(CarrierName.FORWARD, self.forward),)
 
     async def run(
         self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
@@ -143,9 +154,8 @@ class SshTransport:
                 forward = await open_forward(ssh, endpoint, path)
         except asyncssh.ChannelOpenError as error:
             if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
-                raise SiteError(
-                    f"{self._site}: the login node denies forwarding ({error.reason}), so its "
-                    "workers cannot be reached. Ask the site for a login node that allows it."
+                raise CarrierDenied(
+                    f"{self._site}: the login node denies forwarding ({error.reason})."
                 ) from None
             raise SiteUnreachable(
                 f"{self._site}: nobody answers at {where} ({error.reason})."

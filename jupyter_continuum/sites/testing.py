@@ -1,4 +1,4 @@
-"""The contract of Transport and Launcher, as tests to inherit.
+"""The contract of Transport, Carrier and Launcher, as tests to inherit.
 
 ::
 
@@ -20,6 +20,7 @@ import secrets
 import stat
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,11 +30,14 @@ from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import private_dir
 from jupyter_continuum.sites.protocols import (
     Agent,
+    Carrier,
+    CarrierName,
     Endpoint,
     Job,
     JobRequest,
     JobState,
     Launcher,
+    Shell,
     Transport,
 )
 
@@ -45,6 +49,7 @@ class Echo(socketserver.BaseRequestHandler):
         while data := self.request.recv(65536):
             self.request.sendall(data)
 folder = sys.argv[1]
+socketserver.TCPServer.request_queue_size = 64
 tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo)
 unix = socketserver.ThreadingUnixStreamServer(folder + "/echo.sock", Echo)
 threading.Thread(target=unix.serve_forever, daemon=True).start()
@@ -62,8 +67,164 @@ class TransportTests:
     async def transport(self) -> AsyncIterator[Transport]:
         raise NotImplementedError
 
+    async def test_connecting_again_changes_nothing(self, transport: Transport) -> None:
+        await transport.connect()
+        await transport.connect()
+
+    async def test_carriers_are_told_apart_by_name(self, transport: Transport) -> None:
+        names = [carrier.name for carrier in transport.carriers]
+        assert names
+        assert len(names) == len({*names})
+
+
+class ShellTests(TransportTests):
+    """What every Shell keeps."""
+
     @pytest.fixture
-    async def echo(self, transport: Transport) -> AsyncIterator[dict[str, Endpoint]]:
+    async def transport(self) -> AsyncIterator[Shell]:
+        raise NotImplementedError
+
+    async def test_status_output_and_error_come_back(self, transport: Shell) -> None:
+        result = await transport.run("echo out; echo err >&2; exit 3")
+        assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
+
+    async def test_a_command_is_shell_text_as_it_stands(self, transport: Shell) -> None:
+        result = await transport.run(
+            "for word in \"it's\" 'a  b' $(echo '$HOME;'); do echo $word; done"
+        )
+        assert result.stdout.split("\n")[:3] == ["it's", "a b", "$HOME;"]
+
+    async def test_input_arrives_whole(self, transport: Shell) -> None:
+        result = await transport.run("cksum", input=(data := os.urandom(300_000)))
+        assert int(result.stdout.split()[1]) == len(data)
+        back = await transport.run("od -An -v -tx1", input=data[:1000])
+        assert bytes.fromhex("".join(back.stdout.split())) == data[:1000]
+
+    async def test_a_command_may_leave_its_input(self, transport: Shell) -> None:
+        assert (await transport.run("exit 4", input=bytes(2_000_000))).status == 4
+
+    async def test_no_answer_in_time_is_site_unreachable(self, transport: Shell) -> None:
+        with pytest.raises(SiteUnreachable):
+            await transport.run("sleep 20", timeout_seconds=0.3)
+        assert (await transport.run("echo on")).stdout == "on\n"
+
+    async def test_many_commands_at_once_all_come_back(self, transport: Shell) -> None:
+        results = await asyncio.gather(*(transport.run(f"echo {n}") for n in range(16)))
+        assert [int(result.stdout) for result in results] == list(range(16))
+
+    async def test_a_command_runs_after_connecting_again(self, transport: Shell) -> None:
+        await transport.connect()
+        assert (await transport.run("true")).status == 0
+
+
+class CarrierTests:
+    """What every Carrier keeps. A subclass gives ``carrier``, ``agent`` and ``nobody``."""
+
+    @pytest.fixture
+    async def carrier(self) -> AsyncIterator[Carrier]:
+        """At a site that answers."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def agent(self) -> AsyncIterator[Agent]:
+        """Its gateway sends back what it gets."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def nobody(self) -> Agent:
+        """An agent that has gone: nobody listens where it said."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def socket(self) -> Iterator[Path]:
+        """Where a way may be opened: a path below 107 bytes, which pytest's own are not."""
+        with tempfile.TemporaryDirectory(prefix="jct-") as folder:
+            yield Path(folder) / "private" / "f.sock"
+
+    async def test_bytes_go_both_ways_on_many_streams_at_once(
+        self, carrier: Carrier, agent: Agent, socket: Path
+    ) -> None:
+        forward = await carrier.open(agent, socket)
+        assert forward.path == socket
+        sent = os.urandom(3_000_000)
+        parts = [sent, sent[:10], sent[5:500_000], *(sent[n : n + 1000] for n in range(20))]
+        assert await asyncio.gather(*(echoed(socket, part) for part in parts)) == parts
+        await forward.close()
+
+    async def test_its_socket_is_its_owners_alone_and_goes_with_it(
+        self, carrier: Carrier, agent: Agent, socket: Path
+    ) -> None:
+        forward = await carrier.open(agent, socket)
+        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+        await forward.close()
+        assert not socket.exists()
+
+    async def test_a_stale_socket_is_no_hindrance(
+        self, carrier: Carrier, agent: Agent, socket: Path
+    ) -> None:
+        (private_dir(socket.parent) / socket.name).touch()
+        forward = await carrier.open(agent, socket)
+        assert await echoed(socket, b"hello") == b"hello"
+        await forward.close()
+
+    async def test_it_can_be_opened_anew_at_the_same_path(
+        self, carrier: Carrier, agent: Agent, socket: Path
+    ) -> None:
+        for word in (b"once", b"again"):
+            forward = await carrier.open(agent, socket)
+            assert await echoed(socket, word) == word
+            await forward.close()
+
+    async def test_a_stream_that_is_not_read_holds_up_no_other(
+        self, carrier: Carrier, agent: Agent, socket: Path
+    ) -> None:
+        forward = await carrier.open(agent, socket)
+        reader, writer = await asyncio.open_unix_connection(socket, limit=2**16)
+        sent = 0
+        try:
+            while sent < 400 * 2**20:  # nobody holds so much for a reader that does not read
+                writer.write(bytes(2**20))
+                sent += 2**20
+                async with asyncio.timeout(1):
+                    await writer.drain()
+        except TimeoutError:
+            pass
+        assert sent < 400 * 2**20, "the sender was never told to stop"
+        assert await echoed(socket, b"others go on") == b"others go on"
+        received = 0
+        async with asyncio.timeout(60):
+            while received < sent:
+                received += len(await reader.read(2**20))
+        writer.transport.abort()
+        await forward.close()
+
+    async def test_an_agent_that_has_gone_is_an_error(
+        self, carrier: Carrier, nobody: Agent, socket: Path
+    ) -> None:
+        with pytest.raises(SiteError):
+            await carrier.open(nobody, socket)
+
+
+class DialledCarrierTests(CarrierTests):
+    """What a Carrier keeps that dials endpoints, at a site with a Shell.
+
+    A subclass gives ``transport`` and, where it has several carriers, ``NAME``.
+    """
+
+    NAME: ClassVar[CarrierName | None] = None
+
+    @pytest.fixture
+    async def transport(self) -> AsyncIterator[Shell]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def carrier(self, transport: Shell) -> Carrier:
+        wanted = self.NAME or transport.carriers[0].name
+        return next(each for each in transport.carriers if each.name is wanted)
+
+    @pytest.fixture
+    async def servers(self, transport: Shell) -> AsyncIterator[dict[str, Endpoint]]:
         """Two servers at the site that send back what they get."""
         result = await transport.run(
             "d=$(mktemp -d); cat > $d/echo.py; "
@@ -78,90 +239,49 @@ class TransportTests:
         }
         await transport.run(f"kill {pid}; rm -rf {folder}")
 
-    @pytest.fixture
-    def socket(self) -> Iterator[Path]:
-        """Where a forward may listen: a path below 107 bytes, which pytest's own are not."""
-        with tempfile.TemporaryDirectory(prefix="jct-") as folder:
-            yield Path(folder) / "private" / "f.sock"
+    @pytest.fixture(params=["tcp", "unix"])
+    def agent(self, servers: dict[str, Endpoint], request: pytest.FixtureRequest) -> Agent:
+        return Agent("jc-contract", 0, "n0", (servers[request.param],))
 
-    async def test_status_output_and_error_come_back(self, transport: Transport) -> None:
-        result = await transport.run("echo out; echo err >&2; exit 3")
-        assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
-
-    async def test_a_command_is_shell_text_as_it_stands(self, transport: Transport) -> None:
-        result = await transport.run(
-            "for word in \"it's\" 'a  b' $(echo '$HOME;'); do echo $word; done"
-        )
-        assert result.stdout.split("\n")[:3] == ["it's", "a b", "$HOME;"]
-
-    async def test_input_arrives_whole(self, transport: Transport) -> None:
-        result = await transport.run("cksum", input=(data := os.urandom(300_000)))
-        assert int(result.stdout.split()[1]) == len(data)
-        back = await transport.run("od -An -v -tx1", input=data[:1000])
-        assert bytes.fromhex("".join(back.stdout.split())) == data[:1000]
-
-    async def test_a_command_may_leave_its_input(self, transport: Transport) -> None:
-        assert (await transport.run("exit 4", input=bytes(2_000_000))).status == 4
-
-    async def test_no_answer_in_time_is_site_unreachable(self, transport: Transport) -> None:
-        with pytest.raises(SiteUnreachable):
-            await transport.run("sleep 20", timeout_seconds=0.3)
-        assert (await transport.run("echo on")).stdout == "on\n"
-
-    async def test_many_commands_at_once_all_come_back(self, transport: Transport) -> None:
-        results = await asyncio.gather(*(transport.run(f"echo {n}") for n in range(16)))
-        assert [int(result.stdout) for result in results] == list(range(16))
-
-    async def test_connecting_again_changes_nothing(self, transport: Transport) -> None:
-        await transport.connect()
-        await transport.connect()
-        assert (await transport.run("true")).status == 0
-
-    @pytest.mark.parametrize("kind", ["tcp", "unix"])
-    async def test_a_forward_carries_bytes_both_ways(
-        self, transport: Transport, echo: dict[str, Endpoint], socket: Path, kind: str
-    ) -> None:
-        path = socket
-        forward = await transport.forward(echo[kind], path)
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        sent = os.urandom(3_000_000)
-        pairs = [echoed(path, sent), echoed(path, sent[:10]), echoed(path, sent[5:500_000])]
-        assert await asyncio.gather(*pairs) == [sent, sent[:10], sent[5:500_000]]
-        await forward.close()
-        assert not path.exists()
-
-    async def test_a_stale_socket_is_no_hindrance(
-        self, transport: Transport, echo: dict[str, Endpoint], socket: Path
-    ) -> None:
-        path = private_dir(socket.parent) / socket.name
-        path.touch()
-        forward = await transport.forward(echo["tcp"], path)
-        assert await echoed(path, b"hello") == b"hello"
-        await forward.close()
-
-    @pytest.mark.parametrize(
-        "endpoint", [Endpoint(host="127.0.0.1", port=1), Endpoint(path="/nowhere/g0.sock")]
+    @pytest.fixture(
+        params=[Endpoint(host="127.0.0.1", port=1), Endpoint(path="/nowhere/g0.sock")],
+        ids=["tcp", "unix"],
     )
-    async def test_a_forward_to_nobody_is_an_error(
-        self, transport: Transport, socket: Path, endpoint: Endpoint
+    def nobody(self, request: pytest.FixtureRequest) -> Agent:
+        return Agent("jc-contract", 0, "n0", (request.param,))
+
+    async def test_the_first_endpoint_that_answers_is_taken(
+        self, carrier: Carrier, agent: Agent, nobody: Agent, socket: Path
     ) -> None:
-        with pytest.raises(SiteError):
-            await transport.forward(endpoint, socket)
+        both = replace(agent, endpoints=(*nobody.endpoints, *agent.endpoints))
+        forward = await carrier.open(both, socket)
+        assert await echoed(socket, b"hello") == b"hello"
+        await forward.close()
+
+    async def test_one_side_may_end_while_the_other_still_speaks(
+        self, carrier: Carrier, agent: Agent, socket: Path
+    ) -> None:
+        forward = await carrier.open(agent, socket)
+        reader, writer = await asyncio.open_unix_connection(socket)
+        writer.write(data := os.urandom(1_000_000))
+        writer.write_eof()
+        async with asyncio.timeout(30):
+            assert await reader.read(-1) == data
+        writer.close()
+        await forward.close()
 
 
 async def echoed(path: Path, data: bytes) -> bytes:
-    """Send, say that this was all, and read until the far side says so too."""
+    """Send, and read as much back."""
     reader, writer = await asyncio.open_unix_connection(path)
 
     async def send() -> None:
         writer.write(data)
         await writer.drain()
-        writer.write_eof()
 
     try:
-        async with asyncio.timeout(30):
-            _, back = await asyncio.gather(send(), reader.read(-1))
+        async with asyncio.timeout(60):
+            _, back = await asyncio.gather(send(), reader.readexactly(len(data)))
             return back
     finally:
         writer.close()

@@ -9,7 +9,7 @@ import pytest
 from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.profile import EmulatedSite
-from jupyter_continuum.sites.testing import LauncherTests, TransportTests
+from jupyter_continuum.sites.testing import DialledCarrierTests, LauncherTests, ShellTests
 
 FAR = EmulatedSite(queue_seconds=0.2)
 
@@ -47,7 +47,7 @@ class TestEmulatedLauncher(LauncherTests):
         return stub
 
 
-class TestLocalTransport(TransportTests):
+class TestLocalTransport(ShellTests, DialledCarrierTests):
     @pytest.fixture
     async def transport(self):
         transport = LocalTransport()
@@ -55,7 +55,7 @@ class TestLocalTransport(TransportTests):
         await transport.close()
 
 
-class TestEmulatedTransport(TransportTests):
+class TestEmulatedTransport(ShellTests, DialledCarrierTests):
     @pytest.fixture
     async def transport(self):
         transport = EmulatedTransport(FAR)

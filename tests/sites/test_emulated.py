@@ -22,7 +22,6 @@ from jupyter_continuum.sites.testing import (
     ANNOUNCE,
     STAY,
     LauncherTests,
-    TransportTests,
     announced,
 )
 
@@ -235,14 +234,6 @@ async def test_no_tcp_port_listens(link):
     own = psutil.Process().net_connections("tcp")
     assert not [each for each in own if each.status == psutil.CONN_LISTEN]
     assert socket.AF_UNIX  # the link itself is one
-
-
-class TestEmulatedTransport(TransportTests):
-    @pytest.fixture
-    async def transport(self):
-        transport = EmulatedTransport(EmulatedSite(delay_ms=2, rate_mbit=1000))
-        yield transport
-        await transport.close()
 
 
 class TestEmulatedLauncher(LauncherTests):

@@ -18,7 +18,7 @@ from jupyter_continuum.errors import SubmitRefused
 from jupyter_continuum.sites import process_tree
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.protocols import Endpoint, Job, JobRequest, JobState
-from jupyter_continuum.sites.testing import LauncherTests, TransportTests
+from jupyter_continuum.sites.testing import LauncherTests
 
 STUB = """#!/bin/sh
 # Stands in for a Python whose worker agent does what AGENT says.
@@ -221,14 +221,6 @@ def test_script_is_readable_shell(site):
     assert f"{sys.executable} -P -m jupyter_continuum.worker" in text
     assert "module load x" in text
     assert os.fspath(site.folder) in text
-
-
-class TestLocalTransport(TransportTests):
-    @pytest.fixture
-    async def transport(self):
-        transport = LocalTransport()
-        yield transport
-        await transport.close()
 
 
 class TestLocalLauncher(LauncherTests):

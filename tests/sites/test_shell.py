@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from jupyter_continuum.sites.shell import ShellTransport
-from jupyter_continuum.sites.testing import TransportTests
+from jupyter_continuum.sites.testing import DialledCarrierTests, ShellTests
 
 
-class TestShell(TransportTests):
+class TestShell(ShellTests, DialledCarrierTests):
     @pytest.fixture
     async def transport(self):
         transport = ShellTransport("here")
