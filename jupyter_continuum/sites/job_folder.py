@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jupyter_continuum.sites import probe
 from jupyter_continuum.sites.announcements import FILE, parse_agent
 from jupyter_continuum.sites.process_tree import Leader, tree_is_alive
 from jupyter_continuum.sites.protocols import Agent, JobRequest, JobState
@@ -49,7 +50,10 @@ def job_script(request: JobRequest, *, folder: Path, site: str) -> str:
     quoted = shlex.quote(os.fspath(folder))
     # "python3" is a profile's way to say nothing: here that is the interpreter of this process.
     python = sys.executable if request.python == "python3" else request.python
-    agent = f"{shlex.quote(python)} -P -m jupyter_continuum.worker {quoted}"
+    if request.program == "probe":
+        agent = f"sh -c {shlex.quote(probe.command(python, quoted))}"
+    else:
+        agent = f"{shlex.quote(python)} -P -m jupyter_continuum.worker {quoted}"
     lines = [
         "#!/bin/sh",
         f"# {request.name} at {site}: {request.nodes} x {request.workers_per_node} workers"

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import private_dir, write_private
+from jupyter_continuum.sites import probe
 from jupyter_continuum.sites.job_folder import JobFolder, job_script, read_agent, read_job
 from jupyter_continuum.sites.process_tree import end_tree, start_tree
 from jupyter_continuum.sites.protocols import (
@@ -179,6 +180,8 @@ class ProcessLauncher(ABC):
         private_dir(folder)
         for rank, secret in enumerate(request.join):
             write_private(folder / f"join-{rank}.json", secret)
+        if request.program == "probe":
+            write_private(folder / probe.FILE, probe.program().encode())
         write_private(
             folder / "job.sh", job_script(request, folder=folder, site=self.site).encode()
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """One batch job: ``nodes`` nodes, on each of them one worker agent.
+    """One batch job: ``nodes`` nodes, on each of them one worker agent, or one node's probe.
 
     All text that reaches a script was checked against a grammar in ``planning``; a
     Launcher checks again what it splices into its own language.
@@ -156,6 +156,8 @@ class JobRequest:
     """One secret JSON document per node rank, for the worker agent of that rank."""
     prologue: str = ""
     """Shell lines of the person's profile (module load ...), before the agent."""
+    program: Literal["worker", "probe"] = "worker"
+    """``probe``: the text of ``sites/probe`` travels with the job, which needs no environment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import shlex
 import tarfile
 
 from jupyter_continuum.errors import SubmitRefused
+from jupyter_continuum.sites import probe
 from jupyter_continuum.sites.protocols import JobRequest
 
 NAME = re.compile(r"jc-[a-z0-9][a-z0-9-]{0,118}")
@@ -36,8 +37,11 @@ def job_script(request: JobRequest, job_directory: str) -> str:
     lines.append('mkdir "$job/started" || { [ -d "$job/started" ] && exit 0; exit 1; }')
     if request.prologue.strip():
         lines.append(request.prologue.strip())
-    agent = f'{shlex.quote(request.python)} -m jupyter_continuum.worker "$job"'
-    lines.append(f"exec {_srun(request)}{agent}")
+    if request.program == "probe":
+        lines.append(probe.command(request.python, '"$job"'))
+    else:
+        agent = f'{shlex.quote(request.python)} -m jupyter_continuum.worker "$job"'
+        lines.append(f"exec {_srun(request)}{agent}")
     return "\n".join(lines) + "\n"
 
 
@@ -59,6 +63,10 @@ def check(request: JobRequest) -> None:
     counts = (request.nodes, request.workers_per_node, request.cpus_per_worker)
     if min(counts) < 1 or request.gpus_per_worker < 0 or request.walltime_seconds < 1:
         raise SubmitRefused(f"The job {request.name} asks for less than one node, worker or CPU.")
+    if request.program == "probe" and request.nodes != 1:
+        raise SubmitRefused(
+            f"The probe {request.name} asks for {request.nodes} nodes, not for one."
+        )
     if not 0 <= request.memory_gb_per_worker < 1e6:
         raise SubmitRefused(f"The job {request.name} asks for {request.memory_gb_per_worker} GB.")
 
@@ -119,8 +127,10 @@ def _srun(request: JobRequest) -> str:
 
 
 def job_archive(request: JobRequest, job_directory: str) -> bytes:
-    """A tar of the script and the join files, each readable by its owner alone."""
+    """A tar of the script, the probe and the join files, each readable by its owner alone."""
     files = {"job.sh": job_script(request, job_directory).encode()}
+    if request.program == "probe":
+        files[probe.FILE] = probe.program().encode()
     files |= {f"join-{rank}.json": secret for rank, secret in enumerate(request.join)}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:

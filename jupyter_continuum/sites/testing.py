@@ -15,6 +15,7 @@ run, jobs are queued, bytes flow.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import stat
@@ -28,6 +29,7 @@ import pytest
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import private_dir
+from jupyter_continuum.sites.probe.facts import is_measured, read_facts
 from jupyter_continuum.sites.protocols import (
     Agent,
     Carrier,
@@ -423,6 +425,32 @@ class LauncherTests:
         await launcher.forget([request.name])
         assert request.name not in {agent.job for agent in await launcher.agents()}
         assert await launcher.log(request.name) == ""
+
+    async def test_a_probe_travels_with_its_job(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        nonce = secrets.token_hex(16)
+        told: dict[str, Any] = {
+            "nonce": nonce,
+            "token": secrets.token_hex(32),
+            "listen": "tcp",
+            "outbound": {"host": "127.0.0.1", "port": 9},
+            "login": [],
+            "python": "python3",
+            "seconds": 60,
+        }
+        secret = json.dumps(told).encode()
+        request = job("", join=[secret], python="/nowhere/python", program="probe")
+        assert told["token"] not in launcher.script(request)
+        await launcher.submit(request)
+        (agent,) = await announced(launcher, request.name, 1)
+        assert all(endpoint.port for endpoint in agent.endpoints)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not is_measured(log := await launcher.log(request.name), nonce):
+                await asyncio.sleep(0.1)
+        facts, odd = read_facts(log, nonce)
+        assert (facts.node is None, facts.architecture is None, odd) == (False, False, ())
+        assert told["token"] not in log
 
     async def test_unknown_names_are_no_error(self, launcher: Launcher) -> None:
         name = f"jc-nobody-g-{secrets.token_hex(4)}"

@@ -67,6 +67,22 @@ def test_one_node_needs_no_srun():
     assert script.endswith('exec /w/env/bin/python -m jupyter_continuum.worker "$job"\n')
 
 
+def test_a_probe_brings_its_program_and_needs_no_environment():
+    probing = replace(REQUEST, nodes=1, prologue="", join=(b"{}",), program="probe")
+    script = job_script(probing, JOB)
+    assert "jupyter_continuum.worker" not in script
+    assert "for python in /w/env/bin/python python3 " in script
+    assert 'exec "$python" -I "$job"/probe.py "$job"; done; ' in script
+    with tarfile.open(fileobj=io.BytesIO(job_archive(probing, JOB))) as archive:
+        assert archive.getnames() == ["job.sh", "probe.py", "join-0.json"]
+        assert {entry.mode for entry in archive} == {0o600}
+
+
+def test_a_probe_takes_one_node():
+    with pytest.raises(SubmitRefused, match="2 nodes"):
+        job_script(replace(REQUEST, program="probe"), JOB)
+
+
 def test_what_is_not_asked_is_not_written():
     script = job_script(JobRequest(name="jc-a-b-00000000"), "continuum/jobs/jc-a-b-00000000")
     for option in ("--partition", "--account", "--qos", "--mem", "--gres"):
