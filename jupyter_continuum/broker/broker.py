@@ -15,6 +15,7 @@ from jupyter_continuum import __version__
 from jupyter_continuum.broker.cluster import Cluster
 from jupyter_continuum.broker.cluster_view import cluster_view
 from jupyter_continuum.broker.dry_run import dry_run
+from jupyter_continuum.broker.environments import Environments, Interpreter
 from jupyter_continuum.broker.messages import (
     PROTOCOL,
     AssociationView,
@@ -23,12 +24,14 @@ from jupyter_continuum.broker.messages import (
     ClusterView,
     DryRun,
     OrphanView,
+    ParityView,
     PromptEvent,
     PromptView,
     SiteEvent,
     SiteView,
 )
 from jupyter_continuum.broker.orphans import end_orphans, find_orphans, orphan_views
+from jupyter_continuum.broker.parity import refuse, views
 from jupyter_continuum.broker.profiles import checked_profile, first_fault
 from jupyter_continuum.broker.prompts import Prompts
 from jupyter_continuum.broker.records import create, restore
@@ -54,6 +57,7 @@ class Broker:
         self._subscribers: dict[object, Callable[[BaseModel], None]] = {}
         self._prompts = Prompts(self._publish)
         self._sites = Sites(self._prompts, self._site_changed)
+        self._environments = Environments()
         self._changed_sites: set[str] = set()
         self._changed_clusters: set[str] = set()
         self._something_changed = asyncio.Event()
@@ -79,6 +83,7 @@ class Broker:
         if self._publishing is not None:
             self._publishing.cancel()
         await asyncio.gather(*(cluster.leave() for cluster in self._clusters.values()))
+        await self._environments.close()
         await self._sites.close()
 
     # Sites ---------------------------------------------------------------------------
@@ -153,16 +158,17 @@ class Broker:
     # Clusters ------------------------------------------------------------------------
 
     async def dry_run(self, *, plan: dict[str, Any]) -> DryRun:
-        return dry_run(self._resolve(plan), self._sites.session)
+        resolved = self._resolve(plan)
+        return dry_run(resolved, self._sites.session, await self._parity(resolved))
 
     async def launch(self, *, plan: dict[str, Any]) -> ClusterView:
         resolved = self._resolve(plan)
         name = resolved.name or f"cluster-{secrets.token_hex(2)}"
         if name in self._clusters:
-            raise PlanRefused(
-                f"A cluster {name!r} is there already. Choose another name, or stop that one: "
-                f"`jupyter continuum stop {name}`."
-            )
+            raise _taken(name)
+        refuse(await self._parity(resolved))
+        if name in self._clusters:
+            raise _taken(name)
         cluster = create(
             name, resolved, find_session=self._sites.sessions.get, on_change=self._cluster_changed
         )
@@ -261,7 +267,18 @@ class Broker:
         sessions = self._sites.sessions.values()
         return resolve(wanted, offers, [known_site(each) for each in sessions])
 
+    async def _parity(self, plan: ResolvedPlan) -> list[ParityView]:
+        """The environments of all sites of the plan, asked where they are not known."""
+        jobs = [
+            (session, Interpreter.of(session, group.python, group.prologue), group.gpus_per_worker)
+            for group in plan.groups
+            for session in [self._sites.session(group.site)]
+        ]
+        answers = await self._environments.answers((session, each) for session, each, _ in jobs)
+        return views(answers, frozenset(each for _, each, gpus in jobs if gpus))
+
     def _site_changed(self, session: Session) -> None:
+        self._environments.expect(session)
         self._tell_of_site(session.site)
         for cluster in self._clusters.values():
             for group in cluster.groups.values():
@@ -299,3 +316,10 @@ class Broker:
                     self._publish(ClusterEvent(cluster=cluster_view(self._clusters[name])))
             except Exception:  # the top of this loop: one odd view must not silence all others
                 traceback.print_exc()
+
+
+def _taken(name: str) -> PlanRefused:
+    return PlanRefused(
+        f"A cluster {name!r} is there already. Choose another name, or stop that one: "
+        f"`jupyter continuum stop {name}`."
+    )

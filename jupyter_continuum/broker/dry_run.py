@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jupyter_continuum.broker.job import JobEntry, request
-from jupyter_continuum.broker.messages import DryRun, GroupDryRun
+from jupyter_continuum.broker.messages import DryRun, GroupDryRun, ParityView
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.planning.resolve import ResolvedPlan
 
 
-def dry_run(plan: ResolvedPlan, session: Callable[[str], Session]) -> DryRun:
-    """The script of one job of each group. Nothing is sent."""
+def dry_run(
+    plan: ResolvedPlan, session: Callable[[str], Session], parity: Sequence[ParityView]
+) -> DryRun:
+    """The script of one job of each group, and what would refuse it. Nothing is sent."""
     name = plan.name or "cluster"
     groups = []
     for group in plan.groups:
@@ -32,4 +34,11 @@ def dry_run(plan: ResolvedPlan, session: Callable[[str], Session]) -> DryRun:
                 script=session(group.site).launcher.script(asked),
             )
         )
-    return DryRun(cluster=name, groups=groups, warnings=list(plan.warnings))
+    refusals = [view.refusal for view in parity if view.refusal]
+    told = [warning for view in parity for warning in view.warnings]
+    return DryRun(
+        cluster=name,
+        groups=groups,
+        warnings=[*refusals, *plan.warnings, *told],
+        parity=list(parity),
+    )

@@ -171,12 +171,35 @@ class GroupDryRun(Message):
     """What each job submits, to the letter."""
 
 
+class ParityRow(Message):
+    """One thing that is installed here and there; "" where it is not, or not known."""
+
+    what: str
+    here: str
+    there: str
+    verdict: str
+    """``same``, ``fine``, ``told``, ``refused`` or ``unknown``"""
+
+
+class ParityView(Message):
+    """The worker environment of a site beside ours."""
+
+    site: str
+    python: str
+    rows: list[ParityRow] = []
+    """Empty while it is not known."""
+    refusal: str = ""
+    """Why a launch is refused, and what mends it."""
+    warnings: list[str] = []
+
+
 class DryRun(Message):
     """What a launch would do."""
 
     cluster: str
     groups: list[GroupDryRun]
     warnings: list[str] = []
+    parity: list[ParityView] = []
 
 
 class OrphanView(Message):

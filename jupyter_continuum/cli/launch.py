@@ -13,9 +13,16 @@ from jupyter_continuum.broker.selection import group_of
 from jupyter_continuum.cli.prompts import Prompts
 from jupyter_continuum.cli.terminal import note, print_json, say
 from jupyter_continuum.errors import PlanRefused
+from jupyter_continuum.table import as_text
 
 Record = dict[str, Any]  # a plan or a view, as it crosses the socket
 SETTLED = {"ready", "failed", "stopped"}
+MEANING = {
+    "fine": "does no harm",
+    "told": "should be known",
+    "refused": "does not fit",
+    "unknown": "not known before a job runs",
+}
 
 
 def launch(options: Namespace) -> int:
@@ -63,10 +70,23 @@ def dry_run(plan: Record, *, json: bool) -> int:
             f"on {group['offer']} <=="
         )
         say(group["script"].rstrip())
+    for view in found["parity"]:
+        say_parity(view)
     for warning in found["warnings"]:
         note(f"Note: {warning}")
     say("Nothing was submitted.")
     return 0
+
+
+def say_parity(view: Record) -> None:
+    """What differs between a site's worker environment and this one."""
+    rows = [row for row in view["rows"] if row["verdict"] != "same"]
+    if view["rows"]:
+        same = len(view["rows"]) - len(rows)
+        say(f"==> {view['site']}, {view['python']}: {same} of {len(view['rows'])} the same <==")
+    if rows:
+        shown = [[row["what"], row["here"], row["there"], MEANING[row["verdict"]]] for row in rows]
+        say(as_text(("what", "here", "there", ""), shown))
 
 
 class Progress:

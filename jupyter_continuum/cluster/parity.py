@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 Report = Mapping[str, Any]
 """What ``environment()`` gives; from a site, so any field may be missing or strange."""
@@ -15,62 +16,153 @@ of NumPy 2 cannot be read by NumPy 1."""
 TOLD_PARTS = {"cloudpickle": 2, "numpy": 2, "pandas": 1, "dask": 3, "distributed": 3}
 """Leading parts that should agree; a difference is told and nothing more."""
 OPTIONAL = frozenset({"numpy", "pandas"})
+LONGEST = 60
+"""Signs of a version that are shown."""
+
+Verdict = Literal["same", "fine", "told", "refused", "unknown"]
+"""``fine``: they differ, and it does not matter. ``told``: it does no harm as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing on both sides."""
+
+    what: str
+    here: str
+    """"": not there, or not known."""
+    there: str
+    verdict: Verdict
+    why: str = ""
+    """A sentence where the verdict needs one."""
+    mend: str = ""
+    """What to do where there is no `jupyter continuum prepare`."""
+
+
+def compare(here: Report, there: Report, *, gpus: bool = False) -> tuple[Row, ...]:
+    """Everything that is compared, in the order in which it is shown.
+
+    With ``gpus``, workers are to compute on GPUs there.
+    """
+    return (
+        _agent(here, there),
+        _python(here, there),
+        *(_package_row(here, there, name) for name in dict.fromkeys((*SAME_PARTS, *TOLD_PARTS))),
+        _cupy(here, there, gpus=gpus),
+        _cuda_runtime(here, there),
+        _cuda_driver(here, there, gpus=gpus),
+        _architecture(here, there),
+        _libc(here, there),
+    )
 
 
 def mismatches(here: Report, there: Report) -> list[str]:
     """Why the environment ``there`` cannot join a cluster of ``here``; empty when it can."""
-    return list(_refusals(here, there))
+    rows = compare(here, there)
+    return [f"{row.why} {row.mend}".strip() for row in rows if row.verdict == "refused"]
 
 
 def differences(here: Report, there: Report) -> list[str]:
     """What differs, does no harm as a rule, and should be known."""
-    found = [
-        f"{package} is {_package(there, package)} there and {_package(here, package)} here."
-        for package, parts in TOLD_PARTS.items()
-        if _both(here, there, package)
-        and _differ(_package(here, package), _package(there, package), parts)
-        and not _differ(
-            _package(here, package), _package(there, package), SAME_PARTS.get(package, 0)
-        )
-    ]
-    if here.get("architecture") != there.get("architecture"):
-        found.append(
-            f"The processor is {there.get('architecture')} there and "
-            f"{here.get('architecture')} here: compiled functions do not travel."
-        )
-    return found
+    return [row.why for row in compare(here, there) if row.verdict == "told"]
 
 
-def _refusals(here: Report, there: Report) -> Iterator[str]:
-    if there.get("protocol") != here.get("protocol"):
-        yield (
-            f"The worker agent speaks protocol {there.get('protocol')}, this cluster "
-            f"{here.get('protocol')}. Install the same jupyter-continuum on both sides."
+def _agent(here: Report, there: Report) -> Row:
+    """The agent's protocol decides; the release is what is shown."""
+    what = "jupyter-continuum"
+    ours, theirs = _package(here, what), _package(there, what)
+    if there.get("protocol") == here.get("protocol"):
+        return Row(what, ours, theirs, "same" if ours == theirs else "fine")
+    if not theirs and there.get("protocol") is None:
+        why = "jupyter-continuum is missing there."
+    else:
+        why = (
+            f"The worker agent speaks protocol {_text(there.get('protocol'))}, this cluster "
+            f"{here.get('protocol')}."
         )
-    if _differ(str(here.get("python")), str(there.get("python")), 2):
-        yield (
-            f"Python is {there.get('python')} there and {here.get('python')} here, and functions "
-            "do not travel between them. Use the same minor version on both sides."
-        )
-    for package, parts in SAME_PARTS.items():
-        ours, theirs = _package(here, package), _package(there, package)
-        if package in OPTIONAL and not _both(here, there, package):
-            continue
-        if _differ(ours, theirs, parts):
-            yield (
-                f"{package} is {theirs or 'missing'} there and {ours or 'missing'} here. "
-                f"Install {package}=={ours} in the worker environment."
-            )
+    mend = "Install the same jupyter-continuum on both sides."
+    return Row(what, ours, theirs, "refused", why, mend)
+
+
+def _python(here: Report, there: Report) -> Row:
+    ours, theirs = _text(here.get("python")), _text(there.get("python"))
+    if not _differ(ours, theirs, 2):
+        return Row("Python", ours, theirs, "same" if ours == theirs else "fine")
+    why = (
+        f"Python is {theirs or 'missing'} there and {ours} here, and functions do not travel "
+        "between them."
+    )
+    mend = "Use the same minor version on both sides."
+    return Row("Python", ours, theirs, "refused", why, mend)
+
+
+def _package_row(here: Report, there: Report, package: str) -> Row:
+    ours, theirs = _package(here, package), _package(there, package)
+    if package in OPTIONAL and not (ours and theirs):
+        return Row(package, ours, theirs, "same" if ours == theirs else "fine")
+    if _differ(ours, theirs, SAME_PARTS.get(package, 0)):
+        why = f"{package} is {theirs or 'missing'} there and {ours or 'missing'} here."
+        mend = f"Install {package}=={ours} in the worker environment."
+        return Row(package, ours, theirs, "refused", why, mend)
+    if ours and theirs and _differ(ours, theirs, TOLD_PARTS.get(package, 0)):
+        why = f"{package} is {theirs} there and {ours} here."
+        return Row(package, ours, theirs, "told", why)
+    return Row(package, ours, theirs, "same" if ours == theirs else "fine")
+
+
+def _cupy(here: Report, there: Report, *, gpus: bool) -> Row:
+    ours, theirs = _text(here.get("cupy")), _text(there.get("cupy"))
+    if gpus and not theirs:
+        why = "CuPy is missing there, so arrays on its GPUs need another package."
+        return Row("cupy", ours, theirs, "told", why)
+    return Row("cupy", ours, theirs, "same" if ours == theirs else "fine")
+
+
+def _cuda_runtime(here: Report, there: Report) -> Row:
+    ours, theirs = _text(here.get("cuda_runtime")), _text(there.get("cuda_runtime"))
+    return Row("CUDA runtime", ours, theirs, "same" if ours == theirs else "fine")
+
+
+def _cuda_driver(here: Report, there: Report, *, gpus: bool) -> Row:
+    """A driver serves the CUDA releases up to its own major one."""
+    ours, theirs = _text(here.get("cuda_driver")), _text(there.get("cuda_driver"))
+    wants = re.match(r"cupy-cuda(\d+)x ", _text(there.get("cupy")))
+    if not theirs:
+        # A login node has no GPU, and no driver as a rule.
+        return Row("CUDA driver", ours, theirs, "unknown" if gpus else "same")
+    serves = _numbers(theirs)[:1]
+    if wants and serves and int(serves[0]) < int(wants[1]):
+        why = f"CuPy is built for CUDA {wants[1]} there, and the driver serves CUDA {theirs}."
+        mend = f"Install cupy-cuda{serves[0]}x in the worker environment."
+        return Row("CUDA driver", ours, theirs, "refused", why, mend)
+    return Row("CUDA driver", ours, theirs, "fine")
+
+
+def _architecture(here: Report, there: Report) -> Row:
+    ours, theirs = _text(here.get("architecture")), _text(there.get("architecture"))
+    if ours == theirs:
+        return Row("processor", ours, theirs, "same")
+    why = f"The processor is {theirs} there and {ours} here: compiled functions do not travel."
+    return Row("processor", ours, theirs, "told", why)
+
+
+def _libc(here: Report, there: Report) -> Row:
+    ours, theirs = _text(here.get("libc")), _text(there.get("libc"))
+    return Row("C library", ours, theirs, "same" if ours == theirs else "fine")
 
 
 def _package(report: Report, name: str) -> str:
     packages = report.get("packages")
-    found = packages.get(name) if isinstance(packages, Mapping) else None
-    return found if isinstance(found, str) else ""
+    return _text(packages.get(name)) if isinstance(packages, Mapping) else ""
 
 
-def _both(here: Report, there: Report, package: str) -> bool:
-    return bool(_package(here, package) and _package(there, package))
+def _text(value: object) -> str:
+    """What a version may look like; whatever else a site said is not repeated."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and _SHOWN.fullmatch(value) else ""
+
+
+_SHOWN = re.compile(rf"[\w.+()!~ -]{{1,{LONGEST}}}", re.ASCII)
 
 
 def _differ(one: str, other: str, parts: int) -> bool:

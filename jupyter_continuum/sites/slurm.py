@@ -27,7 +27,6 @@ from jupyter_continuum.sites.protocols import (
 from jupyter_continuum.sites.slurm_nodes import parse_nodes, parse_partitions, parse_pending
 from jupyter_continuum.sites.slurm_refusals import is_deaf, own_words, refusal, unwritable
 from jupyter_continuum.sites.slurm_script import (
-    FILE,
     NAME,
     check_directory,
     check_name,
@@ -206,27 +205,6 @@ class SlurmLauncher:
         result = await self._transport.run(commands.probe(self._work))
         if result.status:
             raise unwritable(self._site, self._work, result.stderr)
-
-    async def worker_environment(self, python: str) -> dict[str, str]:
-        """Versions a job would import; SiteError says what is missing and how to install it."""
-        if not FILE.fullmatch(python) or python.startswith("-"):
-            raise SubmitRefused(f"The interpreter {python!r} holds a blank or a shell sign.")
-        result = await self._shell(commands.versions(python))
-        rows = (line.split(" ", 1) for line in result.stdout.splitlines())
-        found = {row[0]: clean(row[1], 40) for row in rows if len(row) == 2}
-        missing = [name for name, version in found.items() if version == "missing"]
-        if "python" not in found:
-            raise SiteError(
-                f"{self._site}: {python} does not run there ({own_words(result.stderr)}). Name the "
-                "interpreter of a worker environment in the profile."
-            )
-        if result.status:
-            what = ", ".join(missing) or clean(result.stderr.strip().splitlines()[-1])
-            raise SiteError(
-                f"{self._site}: the worker environment of {python} is not complete ({what}). "
-                f"Install it there: {python} -m pip install jupyter-continuum distributed."
-            )
-        return found
 
     async def _shell(self, text: str) -> CommandResult:
         return await self._transport.run("sh -s", input=text.encode())

@@ -138,23 +138,6 @@ def probe(directory: str) -> str:
     )
 
 
-def versions(python: str) -> str:
-    """What a job would import, as ``NAME VERSION`` lines."""
-    return f"""{HOME}
-exec {python} - <<'END'
-import platform, sys
-print("python", platform.python_version())
-from importlib.metadata import version
-for name in ("distributed", "dask", "cryptography", "jupyter-continuum"):
-    try:
-        print(name, version(name))
-    except Exception as error:
-        print(name, "missing")
-import jupyter_continuum.worker
-END
-"""
-
-
 def read_parts(text: str, nonce: str) -> dict[str, tuple[int, str]]:
     """Status and content by part."""
     parts = {}

@@ -1,7 +1,14 @@
 import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ICluster, IDryRun, IProfile, IPrompt, ISite } from './wire';
+import type {
+  ICluster,
+  IDryRun,
+  IParity,
+  IProfile,
+  IPrompt,
+  ISite
+} from './wire';
 
 /** What a dialog was answered; null when it was put aside. */
 type Answer<T> = Promise<T | null>;
@@ -95,6 +102,9 @@ export async function confirmDryRun(
           {warning}
         </p>
       ))}
+      {dryRun.parity.map(site => (
+        <Parity key={site.site} site={site} trans={trans} />
+      ))}
       {dryRun.groups.map(group => (
         <section key={group.group}>
           <h3>
@@ -113,15 +123,51 @@ export async function confirmDryRun(
       ))}
     </div>
   );
+  const refused = dryRun.parity.some(site => site.refusal);
   const result = await showDialog({
     title: trans.__('Dry run of %1', dryRun.cluster),
     body,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Close') }),
-      Dialog.okButton({ label: trans.__('Launch') })
+      ...(refused ? [] : [Dialog.okButton({ label: trans.__('Launch') })])
     ]
   });
   return result.button.accept;
+}
+
+/** What differs between the worker environment of a site and this one. */
+function Parity(props: {
+  site: IParity;
+  trans: TranslationBundle;
+}): JSX.Element | null {
+  const { site, trans } = props;
+  const rows = site.rows.filter(row => row.verdict !== 'same');
+  if (rows.length === 0) {
+    return null;
+  }
+  return (
+    <table className="jp-Continuum-parity">
+      <caption>
+        {trans.__('Environment of %1: %2', site.site, site.python)}
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">{trans.__('What')}</th>
+          <th scope="col">{trans.__('Here')}</th>
+          <th scope="col">{trans.__('There')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(row => (
+          <tr key={row.what} data-verdict={row.verdict}>
+            <th scope="row">{row.what}</th>
+            <td>{row.here || '–'}</td>
+            <td>{row.there || '–'}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
 }
 
 /** Ask how the person logs in to a site. */

@@ -143,6 +143,23 @@ export interface IDryRun {
   readonly cluster: string;
   readonly groups: readonly IGroupDryRun[];
   readonly warnings: readonly string[];
+  readonly parity: readonly IParity[];
+}
+
+/** One thing that is installed here and there; '' where it is not, or not known. */
+export interface IParityRow {
+  readonly what: string;
+  readonly here: string;
+  readonly there: string;
+  readonly verdict: string;
+}
+
+/** The worker environment of a site beside ours. */
+export interface IParity {
+  readonly site: string;
+  readonly python: string;
+  readonly rows: readonly IParityRow[];
+  readonly refusal: string;
 }
 
 /** The person's side of a site; holds no secret. */

@@ -65,7 +65,7 @@ def test_a_join_token_is_good_once() -> None:
     [
         ({"protocol": 2}, "Install the same jupyter-continuum"),
         ({"environment": environment() | {"python": "3.9.2"}}, r"Python is 3\.9\.2 there"),
-        ({"environment": {}}, "Python is None there"),
+        ({"environment": {}}, "Python is missing there"),
         ({"workers": []}, "other workers than its job has"),
         ({"workers": [{"name": "south-0-0-0", "csr": "x"}] * 2}, "other workers"),
         (

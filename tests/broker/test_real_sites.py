@@ -190,16 +190,21 @@ def test_another_host_key_is_refused(
         connect(slurm_site_a, worker_python, ssh=login)
 
 
-def test_an_environment_that_is_not_there_fails_with_the_jobs_last_words(
-    both: tuple[SlurmSite, SlurmSite],
+def test_an_environment_that_fails_on_the_node_fails_with_the_jobs_last_words(
+    both: tuple[SlurmSite, SlurmSite], worker_python: Path
 ) -> None:
+    """Its answer on the login node was good."""
     near, _ = both
     call_broker("disconnect", site="sitea")
-    assert connect(near, Path("/nonexistent/python"))["state"] == "ready"
-    call_broker("launch", plan={"name": "main", "groups": [{"offer": "sitea/cpu"}]})
-    view = wait_for(
-        "main", lambda view: any("/nonexistent/python" in w["reason"] for w in workers(view))
+    python = near.work / "python"
+    python.write_text(
+        f'#!/bin/sh\n[ -z "$SLURM_JOB_ID" ] || {{ echo no such node >&2; exit 1; }}\n'
+        f'exec {worker_python} "$@"\n'
     )
+    python.chmod(0o755)
+    assert connect(near, python)["state"] == "ready"
+    call_broker("launch", plan={"name": "main", "groups": [{"offer": "sitea/cpu"}]})
+    view = wait_for("main", lambda view: any("no such node" in w["reason"] for w in workers(view)))
     assert workers(view)[0]["state"] == "failed"
 
 

@@ -287,4 +287,16 @@ DRY_RUN = {
         }
     ],
     "warnings": ["emulated-b: the walltime is longer than the lease."],
+    "parity": [
+        {
+            "site": "emulated-a",
+            "python": "/scratch/worker/bin/python",
+            "rows": [
+                {"what": "dask", "here": "2026.8.0", "there": "2026.8.0", "verdict": "same"},
+                {"what": "numpy", "here": "2.4.6", "there": "2.1.0", "verdict": "told"},
+                {"what": "pandas", "here": "2.3.0", "there": "", "verdict": "fine"},
+            ],
+            "refusal": "",
+        }
+    ],
 }

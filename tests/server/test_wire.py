@@ -25,6 +25,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "IPrompt": messages.PromptView,
     "IDryRun": messages.DryRun,
     "IGroupDryRun": messages.GroupDryRun,
+    "IParity": messages.ParityView,
+    "IParityRow": messages.ParityRow,
     "IGroupPlan": GroupPlan,
     "IPlan": Plan,
     "IProfile": Profile,

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
+from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.sites.protocols import Association, Endpoint, JobRequest, JobState
 from jupyter_continuum.sites.shell import ShellTransport
 from jupyter_continuum.sites.slurm import SlurmLauncher
@@ -298,19 +298,6 @@ async def test_a_work_directory_of_somebody_else_is_a_sentence(slurm_site, trans
 async def test_a_work_directory_is_tried(launcher, slurm_site):
     await launcher.check_work_directory()
     assert not list(slurm_site.work.glob(".probe*"))
-
-
-async def test_the_worker_environment_tells_its_versions(launcher, worker_python):
-    versions = await launcher.worker_environment(str(worker_python))
-    assert versions["python"].startswith("3.")
-    assert versions.keys() >= {"distributed", "dask", "cryptography", "jupyter-continuum"}
-
-
-async def test_a_worker_environment_that_lacks_packages_is_a_sentence(launcher):
-    with pytest.raises(SiteError, match=r"not complete .*distributed.* pip install"):
-        await launcher.worker_environment("/usr/bin/python3")
-    with pytest.raises(SiteError, match="does not run there"):
-        await launcher.worker_environment("/nowhere/python")
 
 
 @pytest.mark.full
