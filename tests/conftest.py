@@ -15,7 +15,7 @@ import pytest
 # Last, so that `tests.rig` is found here and `jupyter_continuum` where it is installed.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-pytest_plugins = ["tests.rig.fixtures"]
+pytest_plugins = ["tests.rig.fixtures", "tests.rig.kubernetes.fixtures"]
 
 FOLDERS = {
     "HOME": "home",

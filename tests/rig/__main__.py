@@ -1,4 +1,4 @@
-"""``python -m tests.rig up|down|status``: the rig by hand, left running until ``down``."""
+"""``python -m tests.rig [kubernetes] up|down|status``: a rig by hand, left running."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 
 from tests.rig.daemons import RigError
+from tests.rig.kubernetes.__main__ import main as kubernetes
 from tests.rig.rig import Rig, claim, keep, kept
 
 
@@ -26,6 +27,8 @@ def describe(rig: Rig) -> dict[str, object]:
 
 
 def main(words: list[str]) -> int:
+    if words[:1] == ["kubernetes"]:
+        return kubernetes(words[1:])
     verb = words[0] if len(words) == 1 else ""
     rig = kept()
     began = time.monotonic()

@@ -1,0 +1,1 @@
+"""A real Kubernetes of one node on this machine, for tests."""

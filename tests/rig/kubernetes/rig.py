@@ -1,0 +1,85 @@
+"""Which instance of the cluster: claimed, started, always taken down."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.rig.daemons import RigError, started
+from tests.rig.kubernetes.cluster import Cluster
+from tests.rig.kubernetes.debian import runtime
+from tests.rig.kubernetes.programs import programs
+from tests.rig.kubernetes.spec import NodeSpec
+
+INSTANCES = 4
+"""Test runs that may go on at the same time on one machine."""
+
+
+def folder(instance: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"jck{os.getuid()}-{instance}"
+
+
+def cluster(instance: int) -> Cluster:
+    found = programs()
+    if found is None:
+        raise RigError("No Kubernetes programs here: ./tests/run --full builds them.")
+    return Cluster(
+        NodeSpec(instance=instance, root=folder(instance), programs=found, runtime=runtime())
+    )
+
+
+def claim() -> Cluster:
+    """A free instance, after removing what a run that was killed has left behind."""
+    with _lock():
+        for instance in range(INSTANCES):
+            owner = folder(instance) / "owner"
+            if owner.exists() and _alive(owner.read_text()):
+                continue
+            one = cluster(instance)
+            one.down()
+            one.spec.root.mkdir(mode=0o755)
+            owner.write_text(f"{os.getpid()} {started(os.getpid())}")
+            return one
+    raise RigError(f"All {INSTANCES} Kubernetes of this machine are in use.")
+
+
+def kept() -> Cluster | None:
+    """The one that ``python -m tests.rig kubernetes up`` left running."""
+    for instance in range(INSTANCES):
+        owner = folder(instance) / "owner"
+        if owner.exists() and owner.read_text() == "kept":
+            return cluster(instance)
+    return None
+
+
+def keep(one: Cluster) -> None:
+    (one.spec.root / "owner").write_text("kept")
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Cluster]:
+    one = claim()
+    try:
+        one.up()
+        yield one
+    finally:
+        one.down()
+
+
+def _alive(owner: str) -> bool:
+    if owner == "kept":
+        return True
+    pid, _, start = owner.partition(" ")
+    return pid.isdecimal() and started(int(pid)) == start
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    path = Path(tempfile.gettempdir()) / f"jck{os.getuid()}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
