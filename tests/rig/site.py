@@ -204,11 +204,14 @@ class SlurmSite:
         return ready == set(self.spec.nodes)
 
     def _wait_for_accounts(self) -> None:
-        """The controller learns of associations a moment after the database has them."""
-        show = ["scontrol", "-o", "show", "assoc_mgr", "flags=assoc"]
+        """The controller learns of accounts, and later of their QoS, after the database has both.
+
+        Only what it lets the user do is proof: an account is listed before its QoS can be used.
+        """
+        ask = ["sbatch", "--test-only", "--account=proj_1234", "--qos=debug", "--time=1"]
         wait_until(
-            lambda: f"UserName={self.spec.user}(" in self.client(*show).stdout,
-            f"{self.spec.name}: the controller knows no account of {self.spec.user}",
+            lambda: self.client(*ask, "--wrap=true", user=True).returncode == 0,
+            f"{self.spec.name}: the controller takes no job of {self.spec.user} for its accounts",
         )
 
     def _end_node(self, node: str) -> None:
