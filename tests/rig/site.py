@@ -71,10 +71,11 @@ class SlurmSite:
         for node in self.spec.nodes:
             self.start_node(node)
         self.start_sshd()
+        # Before the accounts: slurmdbd tells them to a controller that answers, or never.
+        self.wait_for_nodes()
         if self.spec.accounts:
             self.accounts.seed(self._at_login())
             self._wait_for_accounts()
-        self.wait_for_nodes()
 
     def wait_for_nodes(self) -> None:
         wait_until(
