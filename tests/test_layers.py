@@ -37,6 +37,7 @@ FOR_THE_WORKER = {
     "numpy",
     "tornado",
     "psutil",
+    "websockets",
 }
 WHERE_THERE_IS_ONE = {"pynvml"}
 """Imported in a `try`, for what a site may have."""

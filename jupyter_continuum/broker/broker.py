@@ -12,12 +12,20 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from jupyter_continuum import __version__
+from jupyter_continuum.broker.address import (
+    checked_address,
+    forget_address,
+    load_address,
+    save_address,
+)
 from jupyter_continuum.broker.cluster import Cluster
 from jupyter_continuum.broker.cluster_view import cluster_view
 from jupyter_continuum.broker.dry_run import dry_run
 from jupyter_continuum.broker.environments import Environments, Interpreter
+from jupyter_continuum.broker.front_door import Caller, FrontDoor, address_view
 from jupyter_continuum.broker.messages import (
     PROTOCOL,
+    AddressView,
     AssociationView,
     ClusterEvent,
     ClusterGoneEvent,
@@ -56,8 +64,9 @@ class Broker:
         self._clusters: dict[str, Cluster] = {}
         self._subscribers: dict[object, Callable[[BaseModel], None]] = {}
         self._prompts = Prompts(self._publish)
-        self._sites = Sites(self._prompts, self._site_changed)
         self._environments = Environments()
+        self._front_door = FrontDoor(self._find_caller)
+        self._sites = Sites(self._prompts, self._site_changed, self._front_door)
         self._changed_sites: set[str] = set()
         self._changed_clusters: set[str] = set()
         self._something_changed = asyncio.Event()
@@ -65,6 +74,7 @@ class Broker:
 
     async def start(self) -> None:
         """Open every site that has a profile, and take up clusters that still run."""
+        await self._open_front_door()
         self._sites.open_all()
         for each in stored():
             try:
@@ -85,6 +95,7 @@ class Broker:
         await asyncio.gather(*(cluster.leave() for cluster in self._clusters.values()))
         await self._environments.close()
         await self._sites.close()
+        await self._front_door.close()
 
     # Sites ---------------------------------------------------------------------------
 
@@ -154,6 +165,42 @@ class Broker:
             for group in cluster.groups.values()
             for job in group.jobs
         }
+
+    # The address that sites dial ---------------------------------------------------------
+
+    async def address(self) -> AddressView | None:
+        return address_view(self._front_door)
+
+    async def set_address(self, *, address: dict[str, Any]) -> AddressView | None:
+        wanted, before = checked_address(address), self._front_door.address
+        try:
+            await self._front_door.open(wanted)
+            save_address(wanted)
+        except BrokerError:
+            if before is None:
+                await self._front_door.close()
+            else:
+                await self._open_front_door()
+            raise
+        return address_view(self._front_door)
+
+    async def forget_address(self) -> dict[str, Any]:
+        forget_address()
+        await self._front_door.close()
+        return {}
+
+    async def _open_front_door(self) -> None:
+        """A door that does not open closes nothing else."""
+        try:
+            address = load_address()
+            if address is not None:
+                await self._front_door.open(address)
+        except ContinuumError as error:
+            print(error, flush=True)
+
+    def _find_caller(self, cluster_id: str, agent: str) -> Caller | None:
+        cluster = next((each for each in self._clusters.values() if each.id == cluster_id), None)
+        return cluster.caller(agent) if cluster is not None else None
 
     # Clusters ------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_continuum.broker.admission import Admission
 from jupyter_continuum.broker.connection_file import remove_connection_file, write_connection_file
 from jupyter_continuum.broker.ending import Ending, cancel
+from jupyter_continuum.broker.front_door import Caller
 from jupyter_continuum.broker.group import Group
 from jupyter_continuum.broker.home import Home
 from jupyter_continuum.broker.hub_control import HubControl, News
@@ -221,6 +222,14 @@ class Cluster:
             ),
             None,
         )
+
+    def caller(self, name: str) -> Caller | None:
+        """The agent ``site.agent``, should it dial out to us."""
+        found = self._agent(name)
+        if found is None or self.state == "stopping":
+            return None
+        _, job, agent = found
+        return None if job.over else Caller(job.name, agent.rank, agent.key)
 
     # What hub and scheduler say --------------------------------------------------------
 

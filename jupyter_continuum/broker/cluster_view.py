@@ -97,7 +97,8 @@ def _worker_state(
             return WorkerState.DRAINING, "hands over its data"
         seen = int(report.get("last_seen_seconds") or 0)
         if agent.granted and not agent.up:
-            return WorkerState.LOST, f"its link is down; last heard of {seen} s ago"
+            lost = f"its link is down; last heard of {seen} s ago"
+            return WorkerState.LOST, f"{lost}. {agent.trouble}".removesuffix(". ")
         return WorkerState.READY, ""
     if job.phase in (Phase.PLANNED, Phase.SUBMITTING):
         return WorkerState.QUEUED, job.reason or "is being submitted"
@@ -110,7 +111,7 @@ def _worker_state(
             else (WorkerState.JOINING, "the worker starts")
         )
     if agent.announced:
-        return WorkerState.JOINING, "its agent is being reached"
+        return WorkerState.JOINING, agent.trouble or "its agent is being reached"
     return WorkerState.STARTING, "the job runs; its agent starts"
 
 

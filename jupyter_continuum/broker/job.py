@@ -40,6 +40,8 @@ class AgentEntry:
     refused: str = ""
     up: bool = False
     """Its link to the hub is up; not kept on disk."""
+    trouble: str = ""
+    """Why its link is not up, when something is in the way; not kept on disk."""
 
     @property
     def key(self) -> bytes:
@@ -79,7 +81,7 @@ class JobEntry:
 
     @classmethod
     def from_disk(cls, stored: dict[str, Any]) -> Self:
-        agents = [AgentEntry(**{**agent, "up": False}) for agent in stored["agents"]]
+        agents = [AgentEntry(**{**agent, "up": False, "trouble": ""}) for agent in stored["agents"]]
         phase = Phase(stored["phase"])
         if phase is Phase.PLANNED:  # it was written before the site was told, and may be known
             phase = Phase.SUBMITTING
@@ -135,8 +137,9 @@ def request(
     cluster_id: str,
     lease_seconds: int,
     direct: str,
+    outbound: dict[str, str] | None = None,
 ) -> JobRequest:
-    """What is submitted for ``job``."""
+    """What is submitted for ``job``; ``outbound`` is the address that its agents may dial."""
     gigabytes = group.memory_gb_per_worker
     tickets = [
         {
@@ -157,6 +160,7 @@ def request(
             "lease_seconds": lease_seconds,
             "walltime_seconds": group.walltime_seconds,
             "direct": direct,
+            **({"outbound": outbound} if outbound else {}),
         }
         for agent in job.agents
     ]

@@ -55,6 +55,8 @@ class Links:
         if link is None:
             return
         link.entry.up = up
+        if up:
+            link.entry.trouble = ""
         link.told.set()
         self._changed()
 
@@ -100,9 +102,10 @@ class Links:
                     failures, said = 0, ""
                     await _went_down(link)
             except (ContinuumError, OSError) as error:
-                if said != str(error):
-                    said = str(error)
-                    print(f"{name}: {one_line(said)}", flush=True)
+                if said != one_line(error):
+                    said = link.entry.trouble = one_line(error)
+                    self._changed()
+                    print(f"{name}: {said}", flush=True)
             failures += 1
             await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1])
 
@@ -123,7 +126,7 @@ class Links:
         """By the first carrier of the site that can."""
         path = self._folder / f"{name.partition('.')[2]}.sock"
         last: ContinuumError | None = None
-        for carrier in link.session.transport.carriers:
+        for carrier in link.session.carriers:
             try:
                 return await carrier.open(link.announced, path)
             except CarrierDenied as error:

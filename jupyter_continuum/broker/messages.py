@@ -219,6 +219,22 @@ class AssociationView(Message):
     partition: str = ""
 
 
+class AddressView(Message):
+    """The person's own address that sites can dial, and whether it can be dialled."""
+
+    url: str
+    listen: str = ""
+    """``host:port`` of this machine; "" where others pass WebSockets on to ``socket`` alone."""
+    socket: str
+    """Unix socket, for a reverse proxy or a Jupyter server of this machine."""
+    certificate: str
+    """``self-made``, the path of the person's own, or "" where TLS ends at a proxy."""
+    agents: int = 0
+    """How many have dialled it and wait there."""
+    reason: str = ""
+    """Why nobody can dial it; "" when it listens."""
+
+
 class SiteEvent(Message):
     kind: Literal["site"] = "site"
     site: SiteView
@@ -277,6 +293,9 @@ METHODS = {
     "logs": "(name, group: '' or name, lines) -> {job name: text}",
     "stop": "(name) -> ClusterView; returns when nothing of it is left at any site",
     "audit": "(site: '' or id, end: bool) -> [OrphanView]",
+    "address": "() -> AddressView or None; where agents of sites dial out to",
+    "set_address": "(address: Address) -> AddressView; listens there, and keeps it",
+    "forget_address": "() -> {}; listens no more",
     "prompts": "() -> [PromptView]",
     "answer": "(id, value) -> {}; value None refuses",
     "subscribe": "() -> {}; the current sites, clusters and prompts follow as events",

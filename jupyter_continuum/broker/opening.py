@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from jupyter_continuum.broker.front_door import FrontDoor
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
@@ -22,10 +23,15 @@ def open_session(
     asker: Asker,
     save: Callable[[Profile], None],
     on_change: Callable[[Session], None],
+    door: FrontDoor,
 ) -> Session:
-    """A session that is not connected yet; ``save`` keeps the profile with a pinned host key."""
+    """A session that is not connected yet; ``save`` keeps the profile with a pinned host key.
+
+    ``door`` is for agents of machines other than this one.
+    """
     transport, launcher = _parts(profile, asker, save)
-    return Session(profile, transport, launcher, on_change)
+    here = profile.kind in ("local", "emulated") or (profile.kind == "slurm" and not profile.ssh)
+    return Session(profile, transport, launcher, on_change, None if here else door)
 
 
 def _parts(

@@ -15,7 +15,9 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from jupyter_continuum.broker.front_door import FrontDoor
 from jupyter_continuum.broker.messages import SiteState
+from jupyter_continuum.broker.outbound_carrier import OutboundCarrier
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import (
     ContinuumError,
@@ -28,6 +30,7 @@ from jupyter_continuum.sites.profile import Profile
 from jupyter_continuum.sites.protocols import (
     Agent,
     Association,
+    Carrier,
     CarrierName,
     JobState,
     Launcher,
@@ -59,7 +62,9 @@ class Session:
         transport: Transport,
         launcher: Launcher,
         on_change: Callable[[Session], None],
+        door: FrontDoor | None = None,
     ) -> None:
+        """``door`` where agents may dial out to us."""
         self.profile = profile
         self.transport = transport
         self.launcher = launcher
@@ -72,6 +77,8 @@ class Session:
         self.associations: tuple[Association, ...] = ()
         self.prefer: tuple[CarrierName, ...] = ()
         """Carriers to try first, in this order; what it does not name follows."""
+        self._door = door
+        self._outbound = OutboundCarrier(door, self) if door else None
         self._on_change = on_change
         self._hurry = asyncio.Event()
         self._is_ready = asyncio.Event()
@@ -83,6 +90,20 @@ class Session:
     @property
     def site(self) -> str:
         return self.profile.site
+
+    @property
+    def carriers(self) -> tuple[Carrier, ...]:
+        """Ways to the site's agents: the transport's, then the one that agents open."""
+        own = self.transport.carriers
+        return own if self._outbound is None else (*own, self._outbound)
+
+    def dial_out(self) -> dict[str, str] | None:
+        """What an agent here must know to dial us; None where it cannot, or need not."""
+        return self._door.invitation() if self._door is not None else None
+
+    def latest(self, agent: Agent) -> Agent:
+        """``agent`` as it last announced itself."""
+        return self.agents.get((agent.job, agent.rank), agent)
 
     @property
     def ready(self) -> bool:
@@ -213,9 +234,9 @@ class Session:
         except SiteError as error:
             self._failed(error)
             raise
-        before = len(self.agents)
-        self.agents |= {(agent.job, agent.rank): agent for agent in found}
-        if len(self.agents) != before:
+        before = self.agents
+        self.agents = before | {(agent.job, agent.rank): agent for agent in found}
+        if self.agents != before:
             self._on_change(self)
 
     def _awaits_agents(self) -> bool:

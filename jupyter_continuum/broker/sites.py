@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from jupyter_continuum.broker.front_door import FrontDoor
 from jupyter_continuum.broker.messages import SiteState, SiteView
 from jupyter_continuum.broker.opening import HERE, open_session
 from jupyter_continuum.broker.profiles import forget_profile, load_profiles, save_profile
@@ -20,11 +21,12 @@ from jupyter_continuum.sites.protocols import Asker
 class Sites:
     """Opens, replaces and closes sessions; a site has one at any moment, or none."""
 
-    def __init__(self, asker: Asker, on_change: Callable[[Session], None]) -> None:
+    def __init__(self, asker: Asker, on_change: Callable[[Session], None], door: FrontDoor) -> None:
         self.catalogue = load()
         self.sessions: dict[str, Session] = {}
         self._asker = asker
         self._on_change = on_change
+        self._door = door
         self._faults: dict[str, str] = {}
         """Sentences on profiles that cannot be used, by site."""
 
@@ -106,7 +108,11 @@ class Sites:
 
     def _open(self, profile: Profile) -> Session:
         session = open_session(
-            profile, asker=self._asker, save=self._keep, on_change=self._on_change
+            profile,
+            asker=self._asker,
+            save=self._keep,
+            on_change=self._on_change,
+            door=self._door,
         )
         self.sessions[profile.site] = session
         self._faults.pop(profile.site, None)

@@ -118,6 +118,7 @@ class Submits:
             cluster_id=owner.id,
             lease_seconds=owner.lease_seconds,
             direct="tcp" if session.profile.kind == "slurm" else "unix",
+            outbound=session.dial_out(),
         )
         try:
             found = await session.attempt(lambda: session.launcher.submit(asked))

@@ -146,4 +146,16 @@ def _other_words(command: Callable[..., Callable[..., argparse.Action]]) -> None
     add("--notebook", metavar="FILE", help="another notebook than the first one")
     add("--port", type=int, default=8888, help="of JupyterLab; the next free one is taken")
 
+    add = command(
+        "address", "where workers dial out to, at sites that nobody can dial into", json=True
+    )
+    add("url", nargs="?", metavar="URL", help="wss://HOST:PORT; left out, show the one in use")
+    add("--listen", metavar="HOST:PORT", help="of this machine; that of the URL when left out")
+    add(
+        "--certificate", metavar="FILE", help="PEM chain; left out, one is made and workers know it"
+    )
+    add("--key", metavar="FILE", help="PEM key of the certificate")
+    add("--plain-behind-proxy", action="store_true", help="a proxy of yours in front speaks TLS")
+    add("--forget", action="store_true", help="listen no more")
+
     command("doctor", "check this installation and every connected site", json=True)

@@ -16,6 +16,7 @@ HOME = {
     "logs": "clusters",
     "audit": "clusters",
     "stop": "clusters",
+    "address": "address",
     "demo": "demo",
     "doctor": "doctor",
 }

@@ -1,7 +1,8 @@
-"""The exchange at a worker agent: waits to be dialled by the hub, and never dials out.
+"""The exchange at a worker agent: waits for the hub, whoever brings it to the door.
 
-It listens where the hub's carrier can reach it (TCP on a compute node, or a Unix socket),
-takes a pipe only from somebody who knows the job's key, and keeps its link over breaks.
+It listens where the hub's carrier can reach it (TCP on a compute node, or a Unix socket); where
+the agent dials out, the hub comes by what it dialled. It takes a pipe only from somebody who
+knows the job's key, and keeps its link over breaks.
 """
 
 from __future__ import annotations
@@ -73,11 +74,11 @@ class Gateway(Exchange):
         gateway = cls(site=site, agent=agent, key=key, local_path=local_path)
         gateway.serve(local_path)
         if isinstance(listen, tuple):
-            gateway._door = Door(socket.create_server(listen), gateway._knock)
+            gateway._door = Door(socket.create_server(listen), gateway.welcome)
             gateway.endpoints = [{"host": socket.gethostname(), "port": gateway._door.port}]
         else:
             listen.unlink(missing_ok=True)
-            gateway._door = Door(listen_unix(listen), gateway._knock)
+            gateway._door = Door(listen_unix(listen), gateway.welcome)
             gateway.endpoints = [{"path": str(listen)}]
         gateway._spawn(gateway._keep_house())
         return gateway
@@ -136,11 +137,15 @@ class Gateway(Exchange):
 
     # The door ------------------------------------------------------------------------
 
-    def _knock(self, plug: socket.socket) -> None:
+    def welcome(self, plug: socket.socket, reached_at: str = "") -> None:
+        """Somebody is connected by ``plug``, who is the hub when it knows the key.
+
+        ``reached_at`` is this node's own address towards it, where ``plug`` does not tell.
+        """
         if len(self._meetings) >= HANDSHAKES_AT_ONCE:
             next(iter(self._meetings)).cancel()
         door = Doorway(plug)
-        task = asyncio.get_running_loop().create_task(self._meet(door))
+        task = asyncio.get_running_loop().create_task(self._meet(door, reached_at))
         self._tasks.add(task)
         self._meetings[task] = door
         task.add_done_callback(self._met)
@@ -149,18 +154,18 @@ class Gateway(Exchange):
         self._tasks.discard(task)
         self._meetings.pop(task).close()
 
-    async def _meet(self, door: Doorway) -> None:
+    async def _meet(self, door: Doorway, reached_at: str) -> None:
         """Somebody connected: let it in when it proves that it knows the key."""
         nonce, hello = handshake.gateway_hello()
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 door.write(hello)
                 answer = await door.read_line()
-            self._let_in(door, nonce, answer)
+            self._let_in(door, nonce, answer, reached_at)
         except (RelayError, TimeoutError, OSError) as error:
             print(f"{self.name}: {error or 'a handshake took too long'}", file=sys.stderr)
 
-    def _let_in(self, door: Doorway, nonce: str, answer: bytes) -> None:
+    def _let_in(self, door: Doorway, nonce: str, answer: bytes, reached_at: str) -> None:
         # Without an await: what was received must not change before the link is attached.
         end = self._end
         greeting, line = handshake.gateway_answer(
@@ -175,7 +180,7 @@ class Gateway(Exchange):
         if end.session and greeting.session != end.session:
             self.on_broken(end, "the hub started afresh")
         name = door.sockname
-        self.reached_at = str(name[0]) if isinstance(name, tuple) else ""
+        self.reached_at = str(name[0]) if isinstance(name, tuple) else reached_at
         self.last_heard = time.monotonic()
         try:
             door.hand_over(end, greeting)

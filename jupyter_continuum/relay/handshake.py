@@ -9,6 +9,13 @@ on with ("" for a new one), ``n`` and ``m`` are the bytes of it that each end ha
 ``S' != S`` the gateway started afresh and every stream of the old link is gone. The proofs bind
 both nonces, the roles and all that was said, so neither a replay nor a mirror gets in. The key
 is made from the join token and never sent.
+
+Where the agent dials out, it has to be let in at the broker's front door before that:
+
+    front door -> agent   {"relay": 1, "nonce": D}
+    agent -> front door   {"nonce": A, "proof": P}
+    front door -> agent   {"held": true}                    and, once the hub wants the pipe,
+    front door -> agent   {"go": true}                      from here on it is the pipe
 """
 
 from __future__ import annotations
@@ -18,7 +25,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 from jupyter_continuum.errors import RelayError
 
@@ -102,6 +109,39 @@ def hub_check(line: bytes, *, key: bytes, agent: str, transcript: str) -> Greeti
     if not isinstance(session, str) or not _is_count(received):
         raise RelayError(f"The gateway of {agent} sent no link session.")
     return Greeting(session, received)
+
+
+def door_challenge() -> tuple[str, bytes]:
+    """The front door's nonce, and its line."""
+    nonce = secrets.token_hex(16)
+    return nonce, _line({"relay": VERSION, "nonce": nonce})
+
+
+def caller_answer(challenge: bytes, *, key: bytes, cluster: str, agent: str) -> bytes:
+    """What an agent says to a front door. RelayError when that is none of this version."""
+    message = _read(challenge)
+    if message.get("relay") != VERSION or not isinstance(message.get("nonce"), str):
+        raise RelayError("What was dialled is not the front door of a broker of this version.")
+    nonce = secrets.token_hex(16)
+    transcript = json.dumps([message["nonce"], nonce, cluster, agent])
+    return _line({"nonce": nonce, "proof": _proof(key, "caller", transcript)})
+
+
+def caller_check(line: bytes, *, key: bytes, cluster: str, agent: str, nonce: str) -> None:
+    """RelayError when whoever answered does not know the key; ``nonce`` is the challenge's."""
+    message = _read(line)
+    transcript = json.dumps([nonce, message.get("nonce"), cluster, agent])
+    if not _same(message.get("proof"), _proof(key, "caller", transcript)):
+        raise RelayError(f"Somebody called as {agent} without knowing the key of its job.")
+
+
+def door_says(word: Literal["held", "go"]) -> bytes:
+    """The line by which the front door says so."""
+    return _line({word: True})
+
+
+def is_door_word(line: bytes, word: Literal["held", "go"]) -> bool:
+    return _read(line).get(word) is True
 
 
 def _proof(key: bytes, role: str, transcript: str) -> str:

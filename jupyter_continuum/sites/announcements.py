@@ -12,6 +12,7 @@ from jupyter_continuum.sites.protocols import Agent, Endpoint
 FILE = re.compile(r"agent-(\d{1,5})\.json")
 MAX_BYTES = 16 * 1024
 MAX_ENDPOINTS = 16
+MAX_TROUBLE = 400
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 _IPV6 = re.compile(r"[0-9A-Fa-f:]{2,39}")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
@@ -39,7 +40,10 @@ def parse_agent(text: str | bytes, *, job: str, folder: str) -> Agent:
         raise ValueError("the node's name is not a host name")
     if not isinstance(endpoints, list) or not 1 <= len(endpoints) <= MAX_ENDPOINTS:
         raise ValueError("there is no list of endpoints")
-    return Agent(job, rank, node, tuple(_endpoint(each, folder) for each in endpoints))
+    trouble = message.get("trouble", "")
+    if not isinstance(trouble, str) or len(trouble) > MAX_TROUBLE or not trouble.isprintable():
+        raise ValueError("what it says is wrong is not one line of text")
+    return Agent(job, rank, node, tuple(_endpoint(each, folder) for each in endpoints), trouble)
 
 
 def _endpoint(each: Any, folder: str) -> Endpoint:  # Any: whatever JSON held

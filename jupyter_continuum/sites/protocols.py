@@ -182,6 +182,8 @@ class Agent:
     node: str
     endpoints: tuple[Endpoint, ...]
     """In order of preference."""
+    trouble: str = ""
+    """Why it cannot dial out to us, in its own words; "" when it can, or was not told where."""
 
 
 @dataclass(frozen=True, slots=True)

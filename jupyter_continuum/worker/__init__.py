@@ -1,6 +1,8 @@
 """The agent that runs at a site, one per node of a job: ``python -m jupyter_continuum.worker DIR``.
 
 ticket      the secret that lets an agent into its cluster, read once
+outbound    a WebSocket to the person's own address, where sites can dial one
+way_out     how a node gets out, and why it does not
 agent       from the ticket to the last worker, and out
 devices     what computes here: which GPUs, and who gets which
 supervise   one worker with its nanny, started again while its allocation lives
@@ -8,5 +10,5 @@ node        distributed's Worker and Nanny without a listening TCP port
 pages       what a worker shows of itself
 deadlines   lease and walltime
 
-Needs distributed and cryptography, no Jupyter.
+Needs distributed, cryptography and websockets, no Jupyter.
 """

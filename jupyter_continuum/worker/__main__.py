@@ -58,19 +58,45 @@ async def _run(folder: Path, rank: int, began: float) -> None:
     scratch = Path(tempfile.mkdtemp(prefix=f"jc-{ticket.agent}-", dir=os.environ.get("JC_SCRATCH")))
     agent = Agent(ticket, Place(folder, sockets, scratch, node), gateway)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, agent.terminated.set)
-    _announce(folder, rank, node, gateway.endpoints)
+    announced = {"rank": rank, "node": node, "endpoints": _with_numbers(gateway.endpoints)}
+    _announce(folder, announced)
     say(f"rank {rank} waits for {ticket.cluster} on {node}, process {os.getpid()}")
+    dialling = _dial_out(ticket, gateway, folder, announced)
     try:
         await agent.run(began=began)
     finally:
+        if dialling is not None:
+            dialling.cancel()
+            await asyncio.wait([dialling])
         await gateway.close()
         _clean_up(folder, rank, scratch, sockets, ticket.agent)
 
 
-def _announce(folder: Path, rank: int, node: str, endpoints: list[dict[str, Any]]) -> None:
-    """Tell the launcher where the gateway listens; holds no secret."""
-    message = {"protocol": 1, "rank": rank, "node": node, "endpoints": _with_numbers(endpoints)}
-    write_private(folder / f"agent-{rank}.json", json.dumps(message).encode())
+def _announce(folder: Path, announced: dict[str, Any], trouble: str = "") -> None:
+    """Tell the launcher where the gateway listens, and what is wrong here; holds no secret."""
+    message = {"protocol": 1, **announced, **({"trouble": trouble} if trouble else {})}
+    write_private(folder / f"agent-{announced['rank']}.json", json.dumps(message).encode())
+
+
+def _dial_out(
+    ticket: Ticket, gateway: Gateway, folder: Path, announced: dict[str, Any]
+) -> asyncio.Task[None] | None:
+    """Where the person has an address: dial it until the agent ends."""
+    if ticket.outbound is None:
+        return None
+
+    def report(trouble: str) -> None:
+        if trouble:
+            say(f"rank {announced['rank']} cannot dial out: {trouble}")
+        _announce(folder, announced, trouble)
+
+    try:
+        from jupyter_continuum.worker.outbound import Outbound
+    except ImportError:  # an environment made before agents could dial out
+        report("the worker environment lacks a package: `pip install websockets` there.")
+        return None
+    outbound = Outbound(ticket, environment=os.environ, welcome=gateway.welcome, report=report)
+    return asyncio.get_running_loop().create_task(outbound.run(), name="outbound")
 
 
 def _with_numbers(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,15 @@ from jupyter_continuum.cluster.environment import PROTOCOL
 from jupyter_continuum.errors import RelayError
 
 
+@dataclass(frozen=True, slots=True)
+class DialOut:
+    """The person's own address, which the agent may dial."""
+
+    url: str
+    authority: str = ""
+    """PEM of whom to trust there; "" for whom this system trusts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """What a job was told about its cluster; ``token`` is secret."""
@@ -34,6 +43,13 @@ class Ticket:
     walltime_seconds: float
     direct: Literal["unix", "tcp", "none"]
     """How workers of this site may dial each other."""
+    outbound: DialOut | None = None
+    """Where the person has an address that sites can dial."""
+
+    @property
+    def name(self) -> str:
+        """The agent's name within its cluster."""
+        return f"{self.site}.{self.agent}"
 
     def __repr__(self) -> str:
         return f"<Ticket of {self.agent} for {self.cluster}>"
@@ -61,6 +77,11 @@ def take_ticket(folder: Path, rank: int) -> Ticket:
             "Install the same jupyter-continuum on both sides."
         )
     try:
-        return Ticket(**{field.name: told[field.name] for field in fields(Ticket)})
-    except KeyError as error:
+        outbound = told.pop("outbound", None)
+        needed = [field.name for field in fields(Ticket) if field.name != "outbound"]
+        return Ticket(
+            **{name: told[name] for name in needed},
+            outbound=DialOut(**outbound) if outbound else None,
+        )
+    except (KeyError, TypeError) as error:
         raise RelayError(f"The ticket of rank {rank} lacks {error}. Launch again.") from error

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 
 from tests.rig.daemons import RigError
 
-ROOTS = ("cryptography", "dask", "distributed", "numpy")
+ROOTS = ("cryptography", "dask", "distributed", "numpy", "websockets")
 """The ``worker`` dependency group."""
 MOST_PACKAGES = 30
 PROJECT = "jupyter_continuum"

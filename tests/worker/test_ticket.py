@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jupyter_continuum.errors import RelayError
-from jupyter_continuum.worker.ticket import Ticket, take_ticket
+from jupyter_continuum.worker.ticket import DialOut, Ticket, take_ticket
 
 TOLD = {
     "protocol": 1,
@@ -37,6 +37,13 @@ def write(folder, **changes):
 def test_ticket_names_its_workers(tmp_path):
     write(tmp_path)
     assert take_ticket(tmp_path, 0).worker_names() == ["gpus-3-0-0", "gpus-3-0-1"]
+
+
+def test_where_to_dial_out_is_told_or_not(tmp_path):
+    write(tmp_path)
+    assert take_ticket(tmp_path, 0).outbound is None
+    write(tmp_path, outbound={"url": "wss://vm:1", "authority": "PEM"})
+    assert take_ticket(tmp_path, 0).outbound == DialOut("wss://vm:1", "PEM")
 
 
 def test_ticket_is_good_for_one_reading(tmp_path):

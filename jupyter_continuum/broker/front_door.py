@@ -1,0 +1,273 @@
+"""The broker's front door: agents that dial out knock here, prove who they are, and are held.
+
+It listens where the person said (``address.py``), and always at a Unix socket, for a reverse
+proxy or a Jupyter server that passes WebSockets on. Whoever knocks has proved nothing: strangers
+get ``MEET_SECONDS``, there are at most ``STRANGERS`` of them, and none of them is in the way of
+an agent that was let in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_continuum.broker.address import Address
+from jupyter_continuum.broker.door_certificate import DoorCertificate
+from jupyter_continuum.broker.messages import AddressView
+from jupyter_continuum.broker.web_socket import WebSocket
+from jupyter_continuum.errors import BrokerError, ContinuumError, RelayError
+from jupyter_continuum.paths import socket_dir
+from jupyter_continuum.relay import handshake
+from jupyter_continuum.relay.pipe import Door, listen_unix
+
+MEET_SECONDS = 10
+STRANGERS = 128
+"""When more have connected and proved nothing, one of whoever sent most of them has to go."""
+SILENCE_SECONDS = 60
+"""A held WebSocket on which no ping came for so long is dead."""
+BACKLOG = 256
+_PATH = re.compile(r"[^?#]*/link/(?P<cluster>[0-9a-f]{6})/(?P<agent>[a-z0-9-]{1,40}\.[0-9a-f]{8})")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Caller:
+    """An agent that may knock. ``key`` is secret."""
+
+    job: str
+    rank: int
+    key: bytes
+
+
+FindCaller = Callable[[str, str], Caller | None]
+"""By cluster id and ``site.agent``."""
+
+
+@dataclass(slots=True)
+class _Held:
+    web: WebSocket
+    watch: asyncio.Task[None]
+
+
+class FrontDoor:
+    """Holds one WebSocket for every agent that dialled out, until a carrier takes it."""
+
+    def __init__(self, find: FindCaller) -> None:
+        self.address: Address | None = None
+        self.fault = ""
+        """Why nobody can knock though there is an address."""
+        self._find = find
+        self._certificate: DoorCertificate | None = None
+        self._doors: list[Door] = []
+        self._meetings: dict[asyncio.Task[None], str] = {}
+        """Whoever has proved nothing yet, and the address it came from."""
+        self._held: dict[tuple[str, int], _Held] = {}
+        self._came = asyncio.Condition()
+
+    # Open and shut -------------------------------------------------------------------
+
+    async def open(self, address: Address) -> None:
+        """Listen as ``address`` says, and no longer as before. BrokerError, with ``fault`` set."""
+        self._shut()
+        self.address = address
+        certificate = self._certificate = DoorCertificate(address)
+        try:
+            certificate.context()
+            plugs = await _listen(address)
+        except BrokerError as error:
+            self.fault = str(error)
+            raise
+        self._doors = [Door(plug, self._knock) for plug in plugs]
+
+    def _shut(self) -> None:
+        for door in self._doors:
+            door.close()
+        self._doors = []
+        self.address, self.fault = None, ""
+        unix_path().unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Listen no more, and let go of everybody."""
+        self._shut()
+        meetings = list(self._meetings)
+        for meeting in meetings:
+            meeting.cancel()
+        if meetings:
+            await asyncio.wait(meetings)
+        for key in list(self._held):
+            held = self._held.pop(key)
+            await _let_be(held)
+            held.web.abort()
+
+    def invitation(self) -> dict[str, str] | None:
+        """What an agent must know to dial us; None while nobody can. Holds no secret."""
+        if self.address is None or self._certificate is None or self.fault:
+            return None
+        return {"url": self.address.url, "authority": self._certificate.authority()}
+
+    # What carriers ask -----------------------------------------------------------------
+
+    def holds(self, job: str, rank: int) -> bool:
+        return (job, rank) in self._held
+
+    @property
+    def held(self) -> int:
+        """How many agents are held now."""
+        return len(self._held)
+
+    async def take(self, job: str, rank: int) -> WebSocket:
+        """The agent's WebSocket, which is the taker's from now on; waits until there is one."""
+        async with self._came:
+            await self._came.wait_for(lambda: (job, rank) in self._held)
+            held = self._held.pop((job, rank))
+        await _let_be(held)
+        try:
+            await held.web.send(handshake.door_says("go"))
+        except BaseException:
+            held.web.abort()
+            raise
+        return held.web
+
+    async def until_held(self, job: str, rank: int) -> None:
+        async with self._came:
+            await self._came.wait_for(lambda: (job, rank) in self._held)
+
+    # Who knocks ------------------------------------------------------------------------
+
+    def _knock(self, plug: socket.socket) -> None:
+        if len(self._meetings) >= STRANGERS:
+            crowd, _ = Counter(self._meetings.values()).most_common(1)[0]
+            next(task for task, source in self._meetings.items() if source == crowd).cancel()
+        source = _source(plug)
+        meeting = asyncio.get_running_loop().create_task(self._meet(plug))
+        self._meetings[meeting] = source
+        meeting.add_done_callback(self._met)
+
+    def _met(self, meeting: asyncio.Task[None]) -> None:
+        del self._meetings[meeting]
+        if not meeting.cancelled():
+            meeting.result()
+
+    async def _meet(self, plug: socket.socket) -> None:
+        tls = self._certificate if plug.family != socket.AF_UNIX else None
+        web: WebSocket | None = None
+        try:
+            async with asyncio.timeout(MEET_SECONDS):
+                context = tls.context() if tls is not None else None
+                web = await WebSocket.accept(plug, context)
+                caller = await self._prove(web)
+                await web.send(handshake.door_says("held"))
+            await self._hold(caller, web)
+        except (ContinuumError, OSError, TimeoutError) as error:
+            # Nothing of a stranger's is printed: the log is not for strangers to fill.
+            if web is not None:
+                web.abort() if not isinstance(error, RelayError) else await web.close()
+        except asyncio.CancelledError:
+            if web is not None:
+                web.abort()
+            raise
+        finally:
+            if web is None:
+                plug.close()
+
+    async def _prove(self, web: WebSocket) -> Caller:
+        """Who it is. RelayError when it cannot prove that."""
+        nonce, challenge = handshake.door_challenge()
+        await web.send(challenge)
+        answer = await web.receive()
+        asked = _PATH.fullmatch(web.path)
+        cluster, agent = (asked["cluster"], asked["agent"]) if asked else ("", "")
+        caller = self._find(cluster, agent) if asked else None
+        # Asked and answered alike, so that nobody learns which agents there are.
+        key = caller.key if caller is not None else b""
+        handshake.caller_check(answer, key=key, cluster=cluster, agent=agent, nonce=nonce)
+        if caller is None:
+            raise RelayError("Somebody knocked who belongs to no job.")
+        return caller
+
+    async def _hold(self, caller: Caller, web: WebSocket) -> None:
+        """Instead of an earlier one, which its agent has given up."""
+        key = (caller.job, caller.rank)
+        before = self._held.pop(key, None)
+        watch = asyncio.get_running_loop().create_task(self._watch(key, web))
+        self._held[key] = _Held(web, watch)
+        async with self._came:
+            self._came.notify_all()
+        if before is not None:
+            await _let_be(before)
+            before.web.abort()
+
+    async def _watch(self, key: tuple[str, int], web: WebSocket) -> None:
+        """Answer pings, and notice when it goes away."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_SECONDS / 4):
+                    await web.receive()  # says nothing before it is let go
+                    break
+            except TimeoutError:
+                if loop.time() - web.last_heard > SILENCE_SECONDS:
+                    break
+            except OSError:
+                break
+        if key in self._held and self._held[key].web is web:
+            del self._held[key]
+        web.abort()
+
+
+def address_view(door: FrontDoor) -> AddressView | None:
+    """For a face; None where no address is configured."""
+    address = door.address
+    if address is None:
+        return None
+    listens = address.listens_at
+    return AddressView(
+        url=address.url,
+        listen=f"{listens[0]}:{listens[1]}" if listens else "",
+        socket=str(unix_path()),
+        certificate="self-made" if address.self_made else str(address.certificate or ""),
+        agents=door.held,
+        reason=door.fault,
+    )
+
+
+def unix_path() -> Path:
+    """Where a reverse proxy or a Jupyter server of this machine passes WebSockets on."""
+    return socket_dir() / "front-door.sock"
+
+
+async def _listen(address: Address) -> list[socket.socket]:
+    """Listening sockets. BrokerError says what is in the way."""
+    where, plugs = address.listens_at, list[socket.socket]()
+    if where is not None:
+        host, port = where
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            plugs.append(socket.create_server(found[0][4][:2], family=found[0][0], backlog=BACKLOG))
+        except OSError as error:
+            hint = "" if address.listen else " Say where: `--listen 0.0.0.0:PORT`."
+            words = (error.strerror or str(error)).rstrip(".")
+            raise BrokerError(
+                f"This machine cannot listen at {host}:{port} for {address.url} ({words}).{hint}"
+            ) from error
+    return [listen_unix(unix_path()), *plugs]
+
+
+def _source(plug: socket.socket) -> str:
+    with contextlib.suppress(OSError):  # it is gone already
+        name = plug.getpeername()
+        return str(name[0]) if isinstance(name, tuple) else ""
+    return ""
+
+
+async def _let_be(held: _Held) -> None:
+    """Read no more of it; whoever takes it does."""
+    held.watch.cancel()
+    await asyncio.wait([held.watch])
