@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from record import save
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.cli.demo import end_everything
 from jupyter_continuum.cli.playground import playground
+from jupyter_continuum.server.relayed import fetch
 from jupyter_continuum.table import as_text
 from jupyter_continuum.workbench import Cluster
 
@@ -52,8 +52,8 @@ class Place:
     client: Client
     one: str
     other: str
-    pages: str = ""
-    """Where the scheduler's pages are; "" where they are not asked for."""
+    pages: Path | None = None
+    """Socket of the scheduler's pages; None where they are not asked for."""
 
 
 async def compute(at: Place) -> bool:
@@ -146,12 +146,8 @@ async def p2p_shuffle(at: Place) -> bool:
 
 
 async def worker_pages(at: Place) -> bool:
-    def fetch() -> int:
-        url = f"{at.pages}/worker/{at.other}/health"
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            return int(answer.status)
-
-    return await asyncio.to_thread(fetch) == 200
+    assert at.pages is not None
+    return (await fetch(at.pages, f"worker/{at.other}/health", {})).code == 200
 
 
 async def restart(at: Place) -> bool:
@@ -200,8 +196,8 @@ async def ours() -> AsyncIterator[Place]:
         await client.wait_for_workers(2, timeout=60)
         info = await client.scheduler.identity(n_workers=-1)
         one, other = sorted(each["name"] for each in info["workers"].values())
-        view = await asyncio.to_thread(call_broker, "cluster", name=view["name"])
-        yield Place(client, one, other, f"http://127.0.0.1:{view['dashboard_port']}")
+        pages = await asyncio.to_thread(call_broker, "dashboard", name=view["name"])
+        yield Place(client, one, other, Path(pages["socket"]))
 
 
 @asynccontextmanager

@@ -163,7 +163,11 @@ class Cluster:
         """A Dask client; with ``asynchronous``, await it as any asynchronous ``Client``."""
         from jupyter_continuum.cluster.attach import Attachment, open_client
         from jupyter_continuum.cluster.security import make_identity
+        from jupyter_continuum.cluster.wide_link import adopt
+        from jupyter_continuum.server.address import dashboard_link
 
+        # Dask would make a link of the relay's host name, which no browser can open.
+        adopt({"distributed": {"dashboard": {"link": dashboard_link(os.environ)}}})
         identity = make_identity(f"client of {self.name}")
         answer = call_broker("attach", name=self.name, csr=identity.request)
         return open_client(Attachment.from_answer(answer), identity, asynchronous=asynchronous)

@@ -239,6 +239,9 @@ class Broker:
     async def attach(self, *, name: str, csr: str) -> dict[str, Any]:
         return await self._cluster(name).attach(csr)
 
+    async def dashboard(self, *, name: str) -> dict[str, str]:
+        return self._cluster(name).dashboard()
+
     async def scale(self, *, name: str, group: str, jobs: int) -> ClusterView:
         if not isinstance(jobs, int) or not 0 <= jobs <= 10_000:
             raise PlanRefused(f"{jobs!r} is not a number of jobs from 0 to 10000.")

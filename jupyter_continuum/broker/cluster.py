@@ -24,6 +24,7 @@ from jupyter_continuum.broker.reports import WorkerReport, read_tasks, read_work
 from jupyter_continuum.broker.saving import Saving
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.broker.store import Store
+from jupyter_continuum.cluster.__main__ import DASHBOARD
 from jupyter_continuum.cluster.authority import Authority
 from jupyter_continuum.cluster.wide_link import wide_link
 from jupyter_continuum.errors import (
@@ -266,17 +267,19 @@ class Cluster:
             await self._settled.wait()
         if self.state != "running":
             raise Unknown(f"{self.name} is {self.state}. {self.reason}")
-        config = wide_link()
-        # Dask would make a link of the relay's host name, which no browser can open.
-        link = f"http://127.0.0.1:{self.home.dashboard_port}/status"
-        config["distributed"]["dashboard"] = {"link": link}
         return {
             "address": SCHEDULER,
             "hub": str(self.folder / "hub.sock"),
             "site": "home",
-            "config": config,
+            "config": wide_link(),
             **self.home.sign(csr, f"{self.name}.client-{secrets.token_hex(4)}"),
         }
+
+    def dashboard(self) -> dict[str, str]:
+        """Where Dask's pages are. Unknown when no scheduler shows any."""
+        if self.state != "running":
+            raise Unknown(f"{self.name} is {self.state}, and shows no pages. {self.reason}")
+        return {"socket": str(self.folder / DASHBOARD)}
 
     def group(self, name: str) -> Group:
         found = self.groups.get(name)

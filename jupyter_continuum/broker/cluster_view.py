@@ -29,7 +29,7 @@ def cluster_view(cluster: Cluster) -> ClusterView:
         tasks_running=cluster.tasks.get("running", 0),
         tasks_done=cluster.tasks.get("done", 0),
         tasks_waiting=cluster.tasks.get("waiting", 0),
-        dashboard_port=cluster.home.dashboard_port,
+        dashboard=cluster.state == "running",
         attach=(
             "import jupyter_continuum as jc\n\n"
             f'client = jc.attach("{cluster.name}").get_client()\nclient'

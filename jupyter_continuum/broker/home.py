@@ -25,7 +25,6 @@ class Home:
         """``save`` is called as soon as a process is born."""
         self.hub: ProcessId | None = None
         self.scheduler: ProcessId | None = None
-        self.dashboard_port: int | None = None
         self._cluster = cluster
         self._id = id
         self._folder = folder
@@ -40,10 +39,9 @@ class Home:
         await processes.start_hub(self._folder, self._hub_born)
         on_hub()
         name = f"{self._cluster}.scheduler"
-        ready = await processes.start_scheduler(
+        await processes.start_scheduler(
             self._folder, lambda csr: self.sign(csr, name), self._scheduler_born
         )
-        self.dashboard_port = ready["dashboard_port"]
 
     def sign(self, csr: str, name: str) -> dict[str, str]:
         """A leaf for who runs on this machine. RelayError for what is no request."""

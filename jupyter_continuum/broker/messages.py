@@ -148,7 +148,8 @@ class ClusterView(Message):
     tasks_running: int = 0
     tasks_done: int = 0
     tasks_waiting: int = 0
-    dashboard_port: int | None = None
+    dashboard: bool = False
+    """Whether Dask's pages can be looked at now."""
     attach: str = ""
     """The cell that attaches a notebook."""
 
@@ -289,6 +290,7 @@ METHODS = {
     "clusters": "() -> [ClusterView]",
     "cluster": "(name) -> ClusterView",
     "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
+    "dashboard": "(name) -> {socket}; where Dask's pages are: HTTP on a Unix socket, its owner's",
     "scale": "(name, group, jobs) -> ClusterView",
     "logs": "(name, group: '' or name, lines) -> {job name: text}",
     "stop": "(name) -> ClusterView; returns when nothing of it is left at any site",

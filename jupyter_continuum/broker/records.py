@@ -58,7 +58,6 @@ def restore(stored: dict[str, Any], *, find_session: FindSession, on_change: OnC
         on_change=on_change,
     )
     cluster.state, cluster.reason = stored["state"], ""
-    cluster.home.dashboard_port = stored["dashboard_port"]
     cluster.home.hub = _process(stored["hub"])
     cluster.home.scheduler = _process(stored["scheduler"])
     for each in stored["groups"]:
@@ -78,7 +77,6 @@ def to_disk(cluster: Cluster) -> dict[str, Any]:
         "state": cluster.state,
         "lease_seconds": cluster.lease_seconds,
         "started": cluster.started.isoformat(),
-        "dashboard_port": cluster.home.dashboard_port,
         "hub": asdict(hub) if hub else None,
         "scheduler": asdict(scheduler) if scheduler else None,
         "groups": [

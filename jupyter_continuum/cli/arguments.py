@@ -13,6 +13,7 @@ LAUNCH_GOES_ON = (
 CLUSTERS_GO_ON = (
     "Stopped waiting; the broker goes on with it. `jupyter continuum list` shows how far."
 )
+DASHBOARD_ENDED = "The dashboard is closed; the cluster goes on."
 DEMO_ENDED = "The demo was interrupted; all that it started has ended."
 
 
@@ -117,6 +118,12 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("name", metavar="CLUSTER")
     add("group", nargs="?", default="", metavar="GROUP")
     add("--lines", type=int, default=50)
+
+    add = command(
+        "dashboard", "show Dask's pages of a cluster in a browser", interrupted=DASHBOARD_ENDED
+    )
+    add("name", metavar="CLUSTER")
+    add("--port", type=int, default=0, help="on 127.0.0.1; any free one when left out")
 
     add = command(
         "audit", "jobs at your sites that no cluster owns", json=True, interrupted=CLUSTERS_GO_ON

@@ -17,6 +17,7 @@ HOME = {
     "audit": "clusters",
     "stop": "clusters",
     "address": "address",
+    "dashboard": "dashboard",
     "demo": "demo",
     "doctor": "doctor",
 }

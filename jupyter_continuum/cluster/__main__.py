@@ -1,11 +1,12 @@
 """The scheduler process of one cluster: ``python -m jupyter_continuum.cluster RUNDIR``.
 
 RUNDIR holds ``cluster.json`` (``{"name", "cluster_id", "broker"}``: the cluster, and the
-broker's socket for reports) and the hub's ``hub.sock``. One JSON object a line:
+broker's socket for reports) and the hub's ``hub.sock``; Dask's pages are served at its
+``dashboard.sock`` and nowhere else. One JSON object a line:
 
     out   {"csr": "<PEM>"}
     in    {"certificate": "<PEM>", "ca": "<PEM>"}
-    out   {"ready": true, "address": "relay://home.scheduler:1", "dashboard_port": 40123}
+    out   {"ready": true, "address": "relay://home.scheduler:1"}
 
 Then standard input and output are closed, and it runs until SIGTERM or until a client shuts
 the cluster down. Its key is made here and never leaves this process.
@@ -29,6 +30,8 @@ from jupyter_continuum.errors import ContinuumError
 HOST = "home.scheduler"
 NUMBER = 1
 CLOSE_SECONDS = 10
+DASHBOARD = "dashboard.sock"
+"""In RUNDIR: Dask's pages, over HTTP."""
 
 
 def main() -> int:
@@ -70,7 +73,8 @@ async def run(
             key=identity.key, certificate=signed["certificate"], authority=signed["ca"]
         ),
         dashboard=True,
-        dashboard_address="127.0.0.1:0",
+        cluster=cluster["name"],
+        dashboard_socket=folder / DASHBOARD,
     )
     async with scheduler:
         if cluster.get("broker"):
@@ -78,13 +82,7 @@ async def run(
             await report.start(scheduler)
             scheduler.add_plugin(report)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _close, scheduler)
-        _say(
-            {
-                "ready": True,
-                "address": scheduler.address,
-                "dashboard_port": scheduler.services["dashboard"].port,
-            }
-        )
+        _say({"ready": True, "address": scheduler.address})
         _let_go_of_the_broker()
         await scheduler.finished()  # type: ignore[no-untyped-call]
 

@@ -1,9 +1,14 @@
-"""Worker pages on the scheduler's dashboard port: ``/worker/<name>/<page>``, over the relay."""
+"""Worker pages beside the scheduler's own: ``/worker/<name>/<page>``, over the relay."""
 
 from __future__ import annotations
 
+from distributed.http.scheduler import info
 from distributed.http.utils import RequestHandler
 from tornado.web import HTTPError
+
+# Dask's pages at ``info/main/…`` go up three times to find their style sheets, which a browser
+# forgives at the root of a host and nowhere else.
+info.rel_path_statics["rel_path_statics"] = "../.."
 
 
 class WorkerPage(RequestHandler):

@@ -31,10 +31,9 @@ _PROFILE: dict[str, Any] = {
                     "distributed.http.statics",
                 ]
             },
-            # Dask's own default lets any web page talk to the dashboard.
-            "dashboard": {
-                "bokeh-application": {"allow_websocket_origin": ["127.0.0.1", "localhost"]}
-            },
+            # Dask's own default lets any web page talk to the dashboard. Who relays it to a
+            # browser checks the origin, and passes none on.
+            "dashboard": {"bokeh-application": {"allow_websocket_origin": ["localhost"]}},
             "active-memory-manager": {
                 "start": True,
                 "interval": "2s",

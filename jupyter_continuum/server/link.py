@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]  # the wire's values are whatever JSON holds
 
-REPEATABLE = frozenset({"associations", "cluster", "clusters", "logs", "prompts", "sites"})
+REPEATABLE = frozenset(
+    {"associations", "cluster", "clusters", "dashboard", "logs", "prompts", "sites"}
+)
 """Methods that only look: asked once more when the broker went away in between."""
 
 

@@ -12,10 +12,8 @@ from typing import Any
 
 from distributed import Nanny, Worker
 from distributed.core import Status
-from distributed.http.routing import RoutingApplication
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_unix_socket
 
+from jupyter_continuum.cluster import http_socket
 from jupyter_continuum.cluster.log import quiet_libraries
 
 RETIRED = "retired"
@@ -48,9 +46,7 @@ class ContinuumWorker(Worker):
         default_port: int = 0,
         ssl_options: Any = None,
     ) -> None:
-        self.http_application = RoutingApplication(routes)
-        self.http_server = HTTPServer(self.http_application)
-        self.http_server.add_socket(bind_unix_socket(str(self._pages), mode=0o600))
+        self.http_application, self.http_server = http_socket.serve(routes, self._pages)
 
     async def _stop_services(self) -> None:
         if hasattr(self, "http_server"):

@@ -51,17 +51,8 @@ export class Actions implements IActions {
   }
 
   openDashboard(cluster: ICluster): void {
-    const port = cluster.dashboard_port;
-    if (port === null) {
-      return;
-    }
-    const isHere = ['localhost', '127.0.0.1'].includes(
-      window.location.hostname
-    );
-    // Elsewhere jupyter-server-proxy brings it, behind Jupyter's own login.
-    const url = isHere
-      ? `http://${window.location.hostname}:${port}/status`
-      : URLExt.join(PageConfig.getBaseUrl(), 'proxy', String(port), 'status');
+    const path = `jupyter-continuum/clusters/${cluster.name}/dashboard/status`;
+    const url = URLExt.join(PageConfig.getBaseUrl(), path);
     window.open(url, '_blank', 'noopener');
   }
 

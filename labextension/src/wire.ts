@@ -105,7 +105,7 @@ export interface ICluster {
   readonly tasks_running: number;
   readonly tasks_done: number;
   readonly tasks_waiting: number;
-  readonly dashboard_port: number | null;
+  readonly dashboard: boolean;
   readonly attach: string;
 }
 

@@ -7,7 +7,6 @@ behind such walls does two of the first eight.
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 
 import dask
 import dask.array as da
@@ -17,6 +16,7 @@ import pytest
 import pytest_asyncio
 from distributed import wait
 
+from jupyter_continuum.server.relayed import fetch
 from jupyter_continuum.sites.protocols import JobState
 
 from .conftest import started_home
@@ -145,15 +145,12 @@ async def test_11_p2p_shuffle(client):
 
 
 async def test_12_worker_pages(home, client):
-    def fetch(path: str) -> tuple[int, str]:
-        url = f"http://127.0.0.1:{home.ready['dashboard_port']}/{path}"
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            return answer.status, answer.read().decode()
-
-    assert await asyncio.to_thread(fetch, "worker/siteb-1-0-0/health") == (200, "ok")
-    status, page = await asyncio.to_thread(fetch, "worker/sitea-1-0-1/main")
-    assert status == 200
-    assert "relay://sitea." in page
+    pages = home.folder / "dashboard.sock"
+    healthy = await fetch(pages, "worker/siteb-1-0-0/health", {})
+    assert (healthy.code, healthy.body) == (200, b"ok")
+    overview = await fetch(pages, "worker/sitea-1-0-1/main", {})
+    assert overview.code == 200
+    assert b"relay://sitea." in overview.body
 
 
 async def test_13_restart(client):

@@ -261,7 +261,7 @@ CLUSTER: dict[str, Any] = {
     "tasks_running": 2,
     "tasks_done": 240,
     "tasks_waiting": 38,
-    "dashboard_port": 8787,
+    "dashboard": True,
     "attach": "",
 }
 

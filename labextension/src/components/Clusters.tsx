@@ -46,7 +46,7 @@ function Cluster({ cluster }: { readonly cluster: ICluster }): JSX.Element {
       <div className="jp-Continuum-clusterHeader">
         <Dot state={cluster.state} />
         <span className="jp-Continuum-clusterName">{cluster.name}</span>
-        {cluster.dashboard_port !== null && (
+        {cluster.dashboard && (
           <IconButton
             icon={launchIcon}
             label={trans.__('Open the Dask dashboard of %1', cluster.name)}
