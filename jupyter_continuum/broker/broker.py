@@ -35,13 +35,18 @@ from jupyter_continuum.broker.messages import (
     ParityView,
     PromptEvent,
     PromptView,
+    ReachView,
     SiteEvent,
     SiteView,
 )
 from jupyter_continuum.broker.orphans import end_orphans, find_orphans, orphan_views
 from jupyter_continuum.broker.parity import refuse, views
+from jupyter_continuum.broker.probe_plan import outbound_target, probe_plan
+from jupyter_continuum.broker.probes import Probes
+from jupyter_continuum.broker.probing import Order
 from jupyter_continuum.broker.profiles import checked_profile, first_fault
 from jupyter_continuum.broker.prompts import Prompts
+from jupyter_continuum.broker.reach import Reach, address_to_dial, surroundings, today
 from jupyter_continuum.broker.records import create, restore
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.broker.site_view import known_offers, known_site
@@ -50,6 +55,7 @@ from jupyter_continuum.broker.store import stored
 from jupyter_continuum.errors import BrokerError, ContinuumError, PlanRefused, SiteError, Unknown
 from jupyter_continuum.planning.plan import Plan
 from jupyter_continuum.planning.resolve import ResolvedPlan, resolve
+from jupyter_continuum.sites.probe.facts import Facts
 
 PUBLISH_SECONDS = 0.25
 """Changes are gathered for so long before faces are told."""
@@ -66,7 +72,15 @@ class Broker:
         self._prompts = Prompts(self._publish)
         self._environments = Environments()
         self._front_door = FrontDoor(self._find_caller)
-        self._sites = Sites(self._prompts, self._site_changed, self._front_door)
+        self._reach = Reach()
+        self._probes = Probes(self._tell_of_site)
+        self._sites = Sites(
+            self._prompts,
+            self._site_changed,
+            self._front_door,
+            reach=self._reach,
+            probing=self._probes.progress,
+        )
         self._changed_sites: set[str] = set()
         self._changed_clusters: set[str] = set()
         self._something_changed = asyncio.Event()
@@ -76,6 +90,7 @@ class Broker:
         """Open every site that has a profile, and take up clusters that still run."""
         await self._open_front_door()
         self._sites.open_all()
+        self._probes.resume(self._sites.sessions.get)
         for each in stored():
             try:
                 cluster = restore(
@@ -159,7 +174,7 @@ class Broker:
         return orphan_views(session, jobs, ended=end)
 
     def _own_jobs(self) -> set[str]:
-        return {
+        return self._probes.jobs | {
             job.name
             for cluster in self._clusters.values()
             for group in cluster.groups.values()
@@ -201,6 +216,33 @@ class Broker:
     def _find_caller(self, cluster_id: str, agent: str) -> Caller | None:
         cluster = next((each for each in self._clusters.values() if each.id == cluster_id), None)
         return cluster.caller(agent) if cluster is not None else None
+
+    # Reach ---------------------------------------------------------------------------
+
+    async def probe(
+        self, *, site: str, offer: str = "", wait_minutes: float = 10, outbound: str = ""
+    ) -> ReachView | None:
+        session = self._sites.session(site)
+        if not isinstance(wait_minutes, int | float) or not 0 <= wait_minutes <= 24 * 60:
+            raise PlanRefused(f"{wait_minutes!r} is not a number of minutes from 0 to 1440.")
+        target = outbound_target(outbound or address_to_dial(session))
+        plan = probe_plan(self._sites.view(site).offers, site=site, offer=offer)
+        group = self._resolve(plan.model_dump(mode="json")).groups[0]
+        order = Order(group, wait_seconds=60 * wait_minutes, outbound=target)
+
+        def keep(job: str, facts: Facts) -> None:
+            self._reach.record(site, group.offer, facts, job=job, today=today())
+            self._reach.apply(session, today())
+
+        await self._probes.run(session, order, keep)
+        return self._reach.view(surroundings(session), today(), offer=group.offer)
+
+    async def cancel_probe(self, *, site: str) -> dict[str, Any]:
+        await self._probes.cancel(site)
+        return {}
+
+    async def reach(self, *, site: str, offer: str = "") -> ReachView | None:
+        return self._reach.view(surroundings(self._sites.session(site)), today(), offer=offer)
 
     # Clusters ------------------------------------------------------------------------
 

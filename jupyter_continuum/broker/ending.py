@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jupyter_continuum.broker.group import Group
+from jupyter_continuum.broker.session import Session
 from jupyter_continuum.errors import ContinuumError, SiteError, SiteUnreachable
 from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.sites.protocols import JobState
@@ -113,6 +115,14 @@ async def end_jobs(group: Group) -> None:
             f"themselves when their lease runs out; `jupyter continuum audit` shows them."
         )
     doubtful = any(job.phase in (Phase.PLANNED, Phase.SUBMITTING) for job in group.jobs)
+    await end_named(session, names, doubtful=doubtful)
+
+
+async def end_named(session: Session, names: Sequence[str], *, doubtful: bool) -> None:
+    """End these jobs until the site has none of them left, then remove their folders.
+
+    ``doubtful``: a submit of theirs may still be on its way. Raises SiteError.
+    """
     asked_at = quiet_since = float("-inf")
     pause = 0.1
     while True:

@@ -67,6 +67,35 @@ class OfferView(Message):
     """When the free numbers were seen; None for catalogue values alone."""
 
 
+class ReachRow(Message):
+    """One thing that a probe looked for at a site."""
+
+    what: str
+    found: str = ""
+    """As text; "" when nothing is known."""
+    verdict: str
+    """``works``, ``fails``, ``unknown``, or ``fact`` for what can neither work nor fail."""
+    reason: str = ""
+    """Why it does not work, and what to do instead."""
+    measured: str | None = None
+    """The day; None when it was not measured."""
+    expires: str | None = None
+    """The last day on which it counts."""
+
+
+class ReachView(Message):
+    """What works at a site, as its last probe measured it."""
+
+    offer: str
+    node: str = ""
+    chosen: str
+    """The carrier in use, or why there is none and what to do."""
+    reachable: bool
+    """A carrier was measured to work."""
+    measured: str
+    rows: list[ReachRow] = []
+
+
 class SiteView(Message):
     """A site as a face shows it."""
 
@@ -85,6 +114,10 @@ class SiteView(Message):
     account: str = ""
     docs: str | None = None
     offers: list[OfferView] = []
+    reach: ReachView | None = None
+    """None: never measured, or too long ago."""
+    probing: str = ""
+    """How far a probe is that runs now; "" when none does."""
 
 
 class WorkerState(StrEnum):
@@ -285,6 +318,10 @@ METHODS = {
     "disconnect": "(site) -> SiteView; closes the session and forgets the profile",
     "refresh": "(site) -> SiteView; looks now instead of at the next poll",
     "associations": "(site) -> [AssociationView]",
+    "probe": "(site, offer: '' or id, wait_minutes, outbound: '' or host:port) -> ReachView; "
+    "runs a short job, SiteView.probing says how far it is",
+    "cancel_probe": "(site) -> {}; returns when nothing of the probe is left",
+    "reach": "(site, offer: '' or id) -> ReachView | None; what was measured before",
     "dry_run": "(plan) -> DryRun",
     "launch": "(plan) -> ClusterView; returns once the scheduler runs, jobs follow",
     "clusters": "() -> [ClusterView]",

@@ -14,6 +14,7 @@ OFFER_HEAD = ("OFFER", "COUNTRY", "GPUS", "CPUS", "MEMORY", "FREE", "WAITING", "
 CLUSTER_HEAD = ("CLUSTER", "STATE", "GROUPS", "WORKERS", "WHY")
 GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "WHY")
 WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
+REACH_HEAD = ("WHAT", "FOUND", "VERDICT", "MEASURED")
 ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
 
 
@@ -41,6 +42,11 @@ def offer_row(offer: Record) -> Row:
         offer.get("jobs_pending"),
         "yes" if offer["launchable"] else f"no: {offer['reason']}",
     )
+
+
+def reach_row(row: Record) -> Row:
+    verdict = {"works": "works", "fails": "does not"}.get(row["verdict"])
+    return (row["what"], row["found"], verdict, row["measured"])
 
 
 def cluster_row(cluster: Record) -> Row:

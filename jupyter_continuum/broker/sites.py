@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from jupyter_continuum.broker.front_door import FrontDoor
 from jupyter_continuum.broker.messages import SiteState, SiteView
 from jupyter_continuum.broker.opening import HERE, open_session
 from jupyter_continuum.broker.profiles import forget_profile, load_profiles, save_profile
+from jupyter_continuum.broker.reach import Reach, surroundings
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.broker.site_view import site_view
 from jupyter_continuum.catalogue import load
@@ -21,9 +22,20 @@ from jupyter_continuum.sites.protocols import Asker
 class Sites:
     """Opens, replaces and closes sessions; a site has one at any moment, or none."""
 
-    def __init__(self, asker: Asker, on_change: Callable[[Session], None], door: FrontDoor) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        on_change: Callable[[Session], None],
+        door: FrontDoor,
+        *,
+        reach: Reach,
+        probing: Mapping[str, str],
+    ) -> None:
+        """``probing`` says how far the probe of a site is, where one runs."""
         self.catalogue = load()
         self.sessions: dict[str, Session] = {}
+        self._reach = reach
+        self._probing = probing
         self._asker = asker
         self._on_change = on_change
         self._door = door
@@ -76,6 +88,7 @@ class Sites:
         del self.sessions[site]
         if site != HERE.site:
             forget_profile(site)
+        self._reach.forget(site)
         await session.close()
 
     async def close(self) -> None:
@@ -101,9 +114,13 @@ class Sites:
         if record is None and session is None:
             reason = self._faults.get(id, "Disconnected.")
             return SiteView(id=id, name=id, kind="own", state=SiteState.CATALOGUED, reason=reason)
-        view = site_view(record, session, datetime.now(UTC).date())
+        today = datetime.now(UTC).date()
+        view = site_view(record, session, today)
         if session is None and id in self._faults:
             view.reason = self._faults[id]
+        if session is not None:
+            view.reach = self._reach.view(surroundings(session), today)
+            view.probing = self._probing.get(id, "")
         return view
 
     def _open(self, profile: Profile) -> Session:
@@ -115,6 +132,7 @@ class Sites:
             door=self._door,
         )
         self.sessions[profile.site] = session
+        self._reach.apply(session, datetime.now(UTC).date())
         self._faults.pop(profile.site, None)
         return session
 

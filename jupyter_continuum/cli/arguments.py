@@ -165,4 +165,17 @@ def _other_words(command: Callable[..., Callable[..., argparse.Action]]) -> None
     add("--plain-behind-proxy", action="store_true", help="a proxy of yours in front speaks TLS")
     add("--forget", action="store_true", help="listen no more")
 
-    command("doctor", "check this installation and every connected site", json=True)
+    add = command(
+        "doctor",
+        "check this installation and every connected site; or measure what works at one of them",
+        json=True,
+    )
+    add("site", nargs="?", metavar="SITE", help="run a probe there: a job of at most 2 minutes")
+    add("--offer", default="", metavar="SITE/OFFER", help="where; the easiest when left out")
+    add("--wait", type=float, default=10, metavar="MINUTES", help="in the queue, at most (10)")
+    add(
+        "--outbound-target",
+        default="",
+        metavar="HOST:PORT",
+        help="what the node dials; your own address, or pypi.org:443",
+    )

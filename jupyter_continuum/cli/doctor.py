@@ -30,7 +30,11 @@ class Finding:
 
 
 def doctor(options: Namespace) -> int:
-    """Print one line a check; 1 when something is not ok."""
+    """Print one line a check; 1 when something is not ok. Of one site, what works there."""
+    if options.site:
+        from jupyter_continuum.cli.reach import probe
+
+        return probe(options)
     findings = []
     for finding in examine():
         findings.append(finding)

@@ -7,11 +7,12 @@ Transport, Carrier or Launcher can inherit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,17 @@ class Shell(Transport, Protocol):
 
         Raises SiteUnreachable when there is no answer within ``timeout_seconds``; the
         command may have run all the same.
+        """
+
+
+@runtime_checkable
+class LendsPort(Protocol):
+    """A Transport that can ask a login node to listen for it."""
+
+    def lend_port(self, greeting: bytes) -> AbstractAsyncContextManager[int]:
+        """A port, asked for on all addresses of the login node; whoever gets in is greeted.
+
+        That it was granted says nothing of where it listens. CarrierDenied when it is not.
         """
 
 

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import shlex
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncssh
@@ -173,6 +174,29 @@ class SshTransport:
         else:
             _, writer = await ssh.open_connection(endpoint.host, endpoint.port, encoding=None)
         writer.close()
+
+    @asynccontextmanager
+    async def lend_port(self, greeting: bytes) -> AsyncIterator[int]:
+        """See LendsPort. With ``GatewayPorts no`` sshd binds to loopback and reports success."""
+        ssh = self._open_connection().ssh
+
+        def greet(reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:
+            writer.write(greeting)
+            writer.write_eof()
+
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                listener = await ssh.start_server(
+                    lambda host, port: greet, "0.0.0.0", 0, encoding=None
+                )
+        except asyncssh.ChannelListenError as error:
+            raise CarrierDenied(f"{self._site}: the login node lends no port ({error}).") from None
+        except TimeoutError:
+            raise SiteUnreachable(f"{self._site}: no answer within {OPEN_SECONDS} s.") from None
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost(error) from None
+        async with listener:
+            yield listener.get_port()
 
     def _open_connection(self) -> Connection:
         if self._connection is None or self._connection.lost.is_set():

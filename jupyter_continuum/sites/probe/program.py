@@ -340,12 +340,11 @@ def output(*words: str) -> str:
 
 
 class Door:
-    """Where the broker's carriers come in: ``TOKEN echo``, ``TOKEN dial PORT`` or ``TOKEN bye``."""
+    """Where the broker's carriers come in: ``TOKEN echo`` or ``TOKEN dial PORT``."""
 
     def __init__(self, told: Target, folder: str) -> None:
         self._told = told
         self._folder = folder
-        self.may_go = threading.Event()
         self.endpoints: List[Target] = []
 
     def open(self) -> None:
@@ -405,8 +404,6 @@ class Door:
             found = self._dial_back(int(words[1]))
             say(self._told["nonce"], "gateway_ports", found)
             guest.sendall(json.dumps(found).encode() + b"\n")
-        elif words == [b"bye"]:
-            self.may_go.set()
 
     def _dial_back(self, port: int) -> Target:
         """Whether a port that our side asked the login node for can be dialled from here."""
@@ -467,7 +464,7 @@ def report(nonce: str, field: str, step: Callable[[], object]) -> None:
         say(nonce, field, value)
 
 
-def main() -> int:
+def main() -> None:
     os.umask(0o077)
     folder = os.path.abspath(sys.argv[1])
     path = os.path.join(folder, "join-0.json")
@@ -483,9 +480,9 @@ def main() -> int:
     door.announce()
     measure(told)
     say(told["nonce"], "measured", True)
-    door.may_go.wait()
-    return 0
+    # The door stays open until the job is cancelled, or the alarm goes off.
+    signal.pause()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

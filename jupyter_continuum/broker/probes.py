@@ -1,0 +1,141 @@
+"""The probes that run: one a site, and nothing of any of them left, whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from jupyter_continuum.broker.ending import AGAIN_SECONDS, end_named
+from jupyter_continuum.broker.probing import Order, Probe
+from jupyter_continuum.broker.session import Session
+from jupyter_continuum.errors import ContinuumError, SiteError
+from jupyter_continuum.paths import data_dir, private_dir, write_private
+from jupyter_continuum.sites.probe.facts import Facts
+
+CLOSE_SECONDS = 10
+"""What the broker's end waits for jobs to be removed; a later broker removes the rest."""
+END_SECONDS = 60
+
+
+class Probes:
+    """Starts and cancels; remembers on disk which job has still to be removed."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        """``changed`` is called with a site's id whenever ``progress`` of it has changed."""
+        self.progress: dict[str, str] = {}
+        """How far the probe of a site is, in words; no entry where none runs."""
+        self.jobs: set[str] = set()
+        """Names of jobs that are ours and not removed yet."""
+        self._changed = changed
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._removing: set[asyncio.Task[None]] = set()
+
+    async def run(self, session: Session, order: Order, keep: Callable[[str, Facts], None]) -> None:
+        """Probe; ``keep`` gets job and facts before the job is removed. ContinuumError."""
+        site = session.site
+        if site in self._running:
+            raise ContinuumError(f"{site} is being probed already: {self.progress[site]}")
+        task = asyncio.create_task(self._probe(session, order, keep), name=f"probe {site}")
+        self._running[site] = task
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise ContinuumError(f"{site}: the probe was cancelled; nothing of it is left.")
+        task.result()
+
+    async def cancel(self, site: str) -> None:
+        """Returns when nothing is left, or when that is being seen to in the background."""
+        task = self._running.get(site)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def close(self) -> None:
+        """The broker ends: what cannot be removed now is removed by the next one."""
+        for task in self._running.values():
+            task.cancel()
+        tasks = [*self._running.values(), *self._removing]
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        for task in self._removing:
+            task.cancel()
+        if self._removing:
+            await asyncio.wait(self._removing)
+
+    def resume(self, find_session: Callable[[str], Session | None]) -> None:
+        """Remove what an earlier broker could not."""
+        for note in _folder().glob("*.job"):
+            session, job = find_session(note.stem), note.read_text().strip()
+            if session is not None and job.startswith("jc-probe-"):
+                self._sweep(session, job)
+
+    async def _probe(
+        self, session: Session, order: Order, keep: Callable[[str, Facts], None]
+    ) -> None:
+        site = session.site
+        probe = Probe(session, order, lambda text: self._tell(site, text))
+        self._note(site, probe.job)
+        try:
+            keep(probe.job, await probe.run())
+        finally:
+            # Shielded: a second cancellation must not leave a job behind.
+            await asyncio.shield(self._aside(self._end(session, probe)))
+
+    async def _end(self, session: Session, probe: Probe) -> None:
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await probe.end()
+            self._forget_note(session.site, probe.job)
+        except (SiteError, TimeoutError) as error:
+            print(f"{session.site}: {probe.job} is not removed yet: {error!r}", flush=True)
+            self._sweep(session, probe.job)
+        finally:
+            del self._running[session.site]
+            self.progress.pop(session.site, None)
+            self._changed(session.site)
+
+    def _sweep(self, session: Session, job: str) -> None:
+        self.jobs.add(job)
+        self._aside(self._until_gone(session, job))
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._removing.add(task)
+        task.add_done_callback(self._removing.discard)
+        return task
+
+    async def _until_gone(self, session: Session, job: str) -> None:
+        while True:
+            await session.until_ready()
+            try:
+                await end_named(session, [job], doubtful=False)
+                self._forget_note(session.site, job)
+                return
+            except SiteError as error:
+                print(f"{session.site}: {job} is not removed yet: {error}", flush=True)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    def _tell(self, site: str, text: str) -> None:
+        if self.progress.get(site) != text:
+            self.progress[site] = text
+            self._changed(site)
+
+    def _note(self, site: str, job: str) -> None:
+        """Before the site is told: a later broker must know the name."""
+        self.jobs.add(job)
+        write_private(_note_of(site), job.encode())
+
+    def _forget_note(self, site: str, job: str) -> None:
+        self.jobs.discard(job)
+        note = _note_of(site)
+        if note.exists() and note.read_text().strip() == job:
+            note.unlink()
+
+
+def _folder() -> Path:
+    return private_dir(data_dir() / "reach")
+
+
+def _note_of(site: str) -> Path:
+    return _folder() / f"{site}.job"
