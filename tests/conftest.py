@@ -25,7 +25,10 @@ FOLDERS = {
     "JUPYTER_RUNTIME_DIR": "runtime",
     "MPLCONFIGDIR": "matplotlib",
 }
-FOREIGN = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH", "JUPYTER_CONTINUUM_CLUSTER", "SSH_AUTH_SOCK")
+FOREIGN = (
+    *("JUPYTER_CONFIG_PATH", "JUPYTER_PATH", "JUPYTER_CONTINUUM_CLUSTER"),
+    *("KUBECONFIG", "SSH_AUTH_SOCK"),
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

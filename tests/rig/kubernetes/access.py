@@ -60,7 +60,7 @@ class Access:
             self._binding("ClusterRoleBinding", cluster_role, (READER,)),
         )
         for account in accounts:
-            self.write(account, self._token(account))
+            self.write(account, self.token(account))
         default = ("get", "serviceaccount", "default", f"--namespace={self.namespace}")
         wait_until(
             lambda: self.admin.attempt(*default).returncode == 0,
@@ -104,8 +104,8 @@ class Access:
         path.write_text(json.dumps(content, indent=1))
         return path
 
-    def _token(self, account: str) -> str:
-        """Asked for as a pod's is; ``kubectl create token`` is younger than 1.20."""
+    def token(self, account: str) -> str:
+        """A token for a day, asked for as a pod's is: 1.20 has no ``kubectl create token``."""
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import ssl
-import subprocess
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -145,13 +143,11 @@ class Cluster:
         return told.stdout == "True" and account.returncode == 0
 
     def _load_pause(self) -> None:
-        def answers() -> bool:
-            argv = [*self.node.inside(), "ctr", "version"]
-            environment = {**os.environ, **self.spec.environment()}
-            done = subprocess.run(argv, capture_output=True, env=environment, check=False)
-            return done.returncode == 0
-
-        wait_until(answers, f"containerd does not answer; see {self.spec.path('log')}", 60)
+        wait_until(
+            lambda: self.node.attempt("ctr", "version").returncode == 0,
+            f"containerd does not answer; see {self.spec.path('log')}",
+            60,
+        )
         self.load(images.pause_image())
 
     def _write(self) -> None:
@@ -161,6 +157,7 @@ class Cluster:
         (etc / "cni" / "10-rig.conflist").write_text(conf.pod_network())
         (etc / "kubelet.json").write_text(conf.kubelet(self.spec))
         (etc / "resolv.conf").touch()
+        (etc / "resolv.cluster").write_text(conf.resolver(self.spec))
 
     def _make_certificates(self) -> None:
         authority, address = self.authority, self.spec.address

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from tests.rig.daemons import RigError
 from tests.rig.network import command
@@ -61,7 +62,12 @@ def alone(name: str) -> Iterator[None]:
 
 def runtime() -> Path:
     """Folder with etcd, containerd, runc, CNI plugins and iptables below ``usr``."""
-    root = cache() / f"runtime-{SUITE}"
+    return cache() / f"runtime-{SUITE}"
+
+
+def prepare_runtime() -> None:
+    """Download and unpack it, once."""
+    root = runtime()
     with alone("runtime"):
         if not root.exists():
             partial = root.with_suffix(".partial")
@@ -74,18 +80,22 @@ def runtime() -> Path:
                     link.unlink(missing_ok=True)
                     link.symlink_to("xtables-nft-multi")
             partial.rename(root)
-    return root
+
+
+def version(package: str) -> str:
+    """Of a downloaded package, by the name of its file."""
+    return unquote(_latest(package).name.split("_")[1])
 
 
 def download(*packages: str) -> list[Path]:
     """Package files, the latest of the suite."""
-    folder = cache() / "debs"
-    folder.mkdir(exist_ok=True)
-    apt("download", *packages, folder=folder)
-    return [
-        max(folder.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime)
-        for name in packages
-    ]
+    (cache() / "debs").mkdir(exist_ok=True)
+    apt("download", *packages, folder=cache() / "debs")
+    return [_latest(package) for package in packages]
+
+
+def _latest(package: str) -> Path:
+    return max((cache() / "debs").glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
 
 
 def apt(*words: str, folder: Path) -> None:

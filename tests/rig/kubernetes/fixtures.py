@@ -11,31 +11,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.kubernetes.absence import missing
+from tests.rig.kubernetes.absence import absent
 from tests.rig.kubernetes.cluster import Cluster
+from tests.rig.kubernetes.dask_operator import DaskOperator, environment
 from tests.rig.kubernetes.images import worker_image
 from tests.rig.kubernetes.rig import kept, running
-
-
-def absent(sentences: list[str]) -> None:
-    """Skip with the reason; where everything must be there, fail with it."""
-    text = "There is no Kubernetes for the tests here. " + " ".join(sentences)
-    if os.environ.get("CI") == "true":
-        pytest.fail(text)
-    pytest.skip(text)
+from tests.rig.kubernetes.source import missing
 
 
 @pytest.fixture(scope="session")
 def kubernetes() -> Iterator[Cluster]:
-    """A running cluster with the namespace ``continuum`` and ``access`` to it."""
-    if lacks := missing():
-        absent(lacks)
+    """A running cluster, with a namespace of the tests and kubeconfigs in ``access``.
+
+    What stops the API server or offers GPUs skips the test where the cluster is not our own.
+    """
     found = kept() if os.environ.get("JC_TEST_RIG") == "kept" else None
     if found is not None:
         yield found
         return
+    if lacks := missing():
+        absent(lacks)
     with running() as cluster:
-        yield cluster
+        yield cluster  # type: ignore[misc]  # or a GivenCluster, which has what tests use of it
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +45,16 @@ def kubernetes_image(kubernetes: Cluster) -> str:
 def restricted(kubernetes: Cluster) -> Path:
     """Kubeconfig of somebody bound to the shipped namespaced Role alone."""
     return kubernetes.access.kubeconfig("restricted")
+
+
+@pytest.fixture(scope="session")
+def dask_operator(kubernetes: Cluster, kubernetes_image: str) -> Iterator[DaskOperator]:
+    """The real Dask operator, at work in all namespaces."""
+    if not isinstance(kubernetes, Cluster):
+        absent(["The Dask operator runs beside a cluster of the tests' own."])
+    if not environment().exists():
+        absent(["The Dask operator is not here: python -m tests.rig kubernetes prepare."])
+    operator = DaskOperator(kubernetes, kubernetes_image)
+    operator.start()
+    yield operator
+    operator.stop()

@@ -12,7 +12,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import distribution
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 from tests.rig.daemons import RigError
@@ -114,7 +114,7 @@ def _interpreter(root: Path) -> None:
     python, library = Path(os.path.realpath(sys.executable)), Path(sysconfig.get_path("stdlib"))
     unused = shutil.ignore_patterns(
         *("__pycache__", "config-*", "dist-packages", "site-packages"),
-        *("ensurepip", "idlelib", "lib2to3", "test", "tkinter", "turtledemo"),
+        *("_tkinter*", "ensurepip", "idlelib", "lib2to3", "test", "tkinter", "turtledemo"),
     )
     inside = root / library.relative_to("/")
     shutil.copytree(library, inside, symlinks=True, ignore=unused)
@@ -131,10 +131,13 @@ def _interpreter(root: Path) -> None:
     (root / WORKER / "pyvenv.cfg").write_text(f"home = {python.parent}\n")
 
 
-def _compiled(root: Path, *packages: object) -> None:
+def _compiled(root: Path, *packages: Distribution) -> None:
     site = _site(root)
     for one in packages:
-        copy(one, site)  # type: ignore[arg-type]
+        copy(one, site)
+    for tests in sorted(site.rglob("tests")):
+        if tests.is_dir():
+            shutil.rmtree(tests)  # a fifth of the image
     _compile(site)
     for word in DASK_PROGRAMS:
         program = root / WORKER / "bin" / f"dask-{word}"

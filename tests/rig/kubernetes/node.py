@@ -19,8 +19,11 @@ from tests.rig.network import command
 HOLDER = """
 set -e
 mount --make-rshared /
+resolv=$(realpath -m /etc/resolv.conf)
 mount -t tmpfs tmpfs /run
 mkdir /run/lock /run/containerd
+[ -e $resolv ] || {{ mkdir -p ${{resolv%/*}}; touch $resolv; }}
+mount --bind {root}/etc/resolv.cluster $resolv
 mount --bind {root}/var-lib /var/lib
 mount --bind {root}/var-log /var/log
 for name in {sysctls}; do
@@ -97,12 +100,17 @@ class Node:
         """Prefix that runs a command in the node; give absolute paths after it."""
         return ["nsenter", f"--target={self.first()}", "--mount", "--pid", "--net", "--"]
 
-    def run(self, *words: str | Path, seconds: float = 120) -> str:
+    def attempt(self, *words: str | Path, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run to the end inside, whatever comes of it; names resolve as in a pod."""
         argv = [*self.inside(), *(str(word) for word in words)]
         environment = {**os.environ, **self.spec.environment()}
-        done = subprocess.run(
+        return subprocess.run(
             argv, capture_output=True, text=True, env=environment, check=False, timeout=seconds
         )
+
+    def run(self, *words: str | Path, seconds: float = 120) -> str:
+        """What it printed; RigError with its own words."""
+        done = self.attempt(*words, seconds=seconds)
         if done.returncode:
             raise RigError(f"{words[0]}: {(done.stderr or done.stdout).strip()}")
         return done.stdout

@@ -31,11 +31,9 @@ def built() -> Path:
     return cache() / "built"
 
 
-def programs() -> Path | None:
-    """Folder with ``NAMES``: from beside the checkout, else from an earlier build; or None."""
-    if ARCHIVE.exists():
-        return unpacked(ARCHIVE)
-    return built() if (built() / ONE_FOR_ALL).exists() else None
+def programs() -> Path:
+    """Folder with ``NAMES``: from beside the checkout, else from an earlier build."""
+    return unpacked(ARCHIVE) if ARCHIVE.exists() else built()
 
 
 def unpacked(archive: Path) -> Path:

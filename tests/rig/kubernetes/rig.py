@@ -1,4 +1,4 @@
-"""Which instance of the cluster: claimed, started, always taken down."""
+"""Which cluster, and which instance of our own: claimed, started, always taken down."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 from tests.rig.daemons import RigError, started
 from tests.rig.kubernetes.cluster import Cluster
 from tests.rig.kubernetes.debian import runtime
+from tests.rig.kubernetes.given import GivenCluster, KindCluster
 from tests.rig.kubernetes.programs import programs
+from tests.rig.kubernetes.source import GIVEN, Source, missing, source
 from tests.rig.kubernetes.spec import NodeSpec
 
 INSTANCES = 4
@@ -24,12 +26,10 @@ def folder(instance: int) -> Path:
 
 
 def cluster(instance: int) -> Cluster:
-    found = programs()
-    if found is None:
-        raise RigError("No Kubernetes programs here: ./tests/run --full builds them.")
-    return Cluster(
-        NodeSpec(instance=instance, root=folder(instance), programs=found, runtime=runtime())
+    spec = NodeSpec(
+        instance=instance, root=folder(instance), programs=programs(), runtime=runtime()
     )
+    return Cluster(spec)
 
 
 def claim() -> Cluster:
@@ -61,8 +61,18 @@ def keep(one: Cluster) -> None:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Cluster]:
-    one = claim()
+def running() -> Iterator[Cluster | GivenCluster]:
+    """The cluster that can be had here, up; taken down whatever happens inside."""
+    if lacks := missing():
+        raise RigError(" ".join(lacks))
+    one: Cluster | GivenCluster
+    match source():
+        case Source.GIVEN:
+            one = GivenCluster(GIVEN)
+        case Source.KIND:
+            one = KindCluster()
+        case _:
+            one = claim()
     try:
         one.up()
         yield one

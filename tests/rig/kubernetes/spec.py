@@ -142,6 +142,12 @@ def kubelet(spec: NodeSpec) -> str:
     return json.dumps(content, indent=1)
 
 
+def resolver(spec: NodeSpec) -> str:
+    """What a pod of the namespace ``default`` is given as its resolv.conf."""
+    search = "default.svc.cluster.local svc.cluster.local cluster.local"
+    return f"nameserver {spec.address}\nsearch {search}\noptions ndots:5 timeout:2\n"
+
+
 def etcd(spec: NodeSpec) -> list[str]:
     return [
         "etcd",

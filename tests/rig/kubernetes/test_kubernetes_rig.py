@@ -13,7 +13,7 @@ import pytest
 
 import jupyter_continuum
 from tests.rig.daemons import started, wait_until
-from tests.rig.kubernetes import rig
+from tests.rig.kubernetes import absence, rig, source
 from tests.rig.kubernetes.cluster import Cluster
 from tests.rig.kubernetes.kubectl import Kubectl
 
@@ -22,84 +22,84 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent.parent
 CGROUPS = Path("/sys/fs/cgroup")
 HOLD = """
 import json, time
-from tests.rig.kubernetes.rig import running
-with running() as cluster:
+from tests.rig.kubernetes.rig import claim
+cluster = claim()
+try:
+    cluster.up()
     print(json.dumps([cluster.spec.instance, cluster.status()]), flush=True)
     time.sleep(600)
+finally:
+    cluster.down()
 """
 
 
-def pod(name: str, image: str, *command: str, gpus: int = 0) -> dict[str, Any]:
+def pod(name: str, image: str, *command: str, gpus: int = 0) -> str:
     container: dict[str, Any] = {"name": "main", "image": image, "command": list(command)}
     if gpus:
         container["resources"] = {"limits": {"nvidia.com/gpu": str(gpus)}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "continuum"},
-        "spec": {
-            "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": 0,
-            "containers": [container],
-        },
-    }
+    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [container]}
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 
 
 def status(kubectl: Kubectl, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = kubectl.get("pod", name, "--namespace=continuum")["status"]
+    found: dict[str, Any] = kubectl.get("pod", name)["status"]
     return found
 
 
-def ended(kubectl: Kubectl, name: str) -> bool:
-    return status(kubectl, name)["phase"] in ("Succeeded", "Failed")
-
-
-def delete(kubectl: Kubectl, *names: str) -> None:
-    kubectl.run("delete", "pod", *names, "--namespace=continuum", "--wait=true")
-
-
 def test_the_node_is_ready(kubernetes: Cluster):
-    (node,) = kubernetes.kubectl.get("nodes")["items"]
-    ready = {one["type"]: one["status"] for one in node["status"]["conditions"]}
-    assert ready["Ready"] == "True"
+    nodes = kubernetes.kubectl.get("nodes")["items"]
+    ready = {"type": "Ready", "status": "True"}
+    assert nodes
+    assert all(
+        any(ready.items() <= one.items() for one in node["status"]["conditions"]) for node in nodes
+    )
 
 
-def test_a_pod_of_the_restricted_user_runs_this_checkout(kubernetes, kubernetes_image):
+def test_a_pod_of_the_restricted_user_runs_this_checkout(
+    kubernetes: Cluster, kubernetes_image: str
+):
     """Created, read and deleted with nothing but the shipped Role."""
     kubectl = kubernetes.access.kubectl("restricted")
     show = "import jupyter_continuum.worker.__main__ as m; print(m.ContinuumError.__module__)"
     version = "import jupyter_continuum; print(jupyter_continuum.__version__)"
-    words = [kubernetes_image, "python", "-c", f"{show}; {version}"]
-    kubectl.run("create", "-f-", stdin=json.dumps(pod("version", *words)))
-    wait_until(lambda: ended(kubectl, "version"), "The pod has not ended", 60)
-    printed = kubectl.run("logs", "version", "--namespace=continuum").split()
-    delete(kubectl, "version")
+    command = ["python", "-c", f"{show}; {version}"]
+    kubectl.run("create", "-f-", stdin=pod("version", kubernetes_image, *command))
+    try:
+        wait_until(
+            lambda: status(kubectl, "version")["phase"] in ("Succeeded", "Failed"),
+            "The pod has not ended",
+            60,
+        )
+        printed = kubectl.run("logs", "version").split()
+    finally:
+        kubectl.run("delete", "pod", "version")
     assert printed == ["jupyter_continuum.errors", jupyter_continuum.__version__]
 
 
-def test_gpus_are_given_out_by_the_real_scheduler(kubernetes, kubernetes_image):
-    kubectl = kubernetes.kubectl
+def test_gpus_are_given_out_by_the_real_scheduler(kubernetes: Cluster, kubernetes_image: str):
     kubernetes.offer_gpus(3)
-    show = ["python", "-c", "import os, time; print(os.environ['NVIDIA_VISIBLE_DEVICES']);"]
-    show[-1] += " time.sleep(600)"
+    kubectl, names = kubernetes.access.kubectl("restricted"), ("gpu-1", "gpu-2")
+    show = "import os, time; print(os.environ['NVIDIA_VISIBLE_DEVICES']); time.sleep(600)"
+    phases: dict[str, str] = {}
+
+    def decided() -> bool:
+        phases.update({status(kubectl, name)["phase"]: name for name in names})
+        return phases.keys() >= {"Running", "Pending"}
+
     try:
-        for name in ("gpu-1", "gpu-2"):
-            kubectl.run(
-                "create", "-f-", stdin=json.dumps(pod(name, kubernetes_image, *show, gpus=2))
-            )
-        phases: dict[str, dict[str, Any]] = {}
-
-        def decided() -> bool:
-            phases.update((status(kubectl, name)["phase"], status(kubectl, name)) for name in names)
-            return phases.keys() >= {"Running", "Pending"}
-
-        names = ("gpu-1", "gpu-2")
-        wait_until(decided, "Neither runs and the other waits", 60)
-        (reason,) = (one["message"] for one in phases["Pending"]["conditions"])
-        assert "Insufficient nvidia.com/gpu" in reason
+        for name in names:
+            text = pod(name, kubernetes_image, "python", "-c", show, gpus=2)
+            kubectl.run("create", "-f-", stdin=text)
+        wait_until(decided, "It is not so that one runs and the other waits", 60)
+        wait_until(lambda: bool(kubectl.run("logs", phases["Running"])), "Nothing printed")
+        devices = kubectl.run("logs", phases["Running"]).strip().split(",")
+        (condition,) = status(kubectl, phases["Pending"])["conditions"]
     finally:
-        delete(kubectl, "gpu-1", "gpu-2")
+        kubectl.run("delete", "pod", *names)
         kubernetes.offer_gpus(0)
+    assert "Insufficient nvidia.com/gpu" in condition["message"]
+    assert len(devices) == 2
+    assert set(devices) < {"0", "1", "2"}
 
 
 @pytest.mark.parametrize(
@@ -112,44 +112,40 @@ def test_gpus_are_given_out_by_the_real_scheduler(kubernetes, kubernetes_image):
         ("expired", "Unauthorized", "Unauthorized"),
     ],
 )
-def test_each_may_do_what_was_granted(kubernetes, account, nodes, pods):
+def test_each_may_do_what_was_granted(kubernetes: Cluster, account: str, nodes: str, pods: str):
     if account == "expired":
         kubernetes.expired()
     kubectl = kubernetes.access.kubectl(account)
 
     def refusal(*words: str) -> str:
         done = kubectl.attempt("get", *words)
-        if done.returncode == 0:
-            return ""
         known = ("Forbidden", "Unauthorized")
-        return next((word for word in known if word in done.stderr), done.stderr)
+        return next((word for word in known if word in done.stderr), done.stderr.strip())
 
-    assert refusal("nodes") == nodes
-    assert refusal("pods", "--namespace=continuum") == pods
-    assert refusal("pods", "--namespace=default") == (pods or ("" if not nodes else "Forbidden"))
+    assert refusal("nodes").removeprefix("No resources found") == nodes
+    assert refusal("pods").startswith(pods or "No resources found")
 
 
-def test_a_quota_refuses_with_its_name(kubernetes, kubernetes_image):
+def test_a_quota_refuses_with_its_name(kubernetes: Cluster, kubernetes_image: str):
     kubernetes.access.limit(pods="0")
     try:
         kubectl = kubernetes.access.kubectl("restricted")
-        done = kubectl.attempt("create", "-f-", stdin=json.dumps(pod("one", kubernetes_image)))
+        done = kubectl.attempt("create", "-f-", stdin=pod("one", kubernetes_image))
     finally:
         kubernetes.access.unlimit()
     assert "exceeded quota: quota" in done.stderr
 
 
-def test_the_api_server_can_be_killed_and_keeps_what_it_knew(kubernetes):
-    kubernetes.kubectl.run("create", "configmap", "kept", "--namespace=continuum")
+def test_the_api_server_can_be_killed_and_keeps_what_it_knew(kubernetes: Cluster):
     kubernetes.kill_api()
-    refused = kubernetes.kubectl.attempt("get", "configmaps").stderr
+    refused = kubernetes.kubectl.attempt("get", "nodes").stderr
     kubernetes.start_api()
     kubernetes.wait_for_api()
     assert "refused" in refused
-    kubernetes.kubectl.run("delete", "configmap", "kept", "--namespace=continuum")
+    assert kubernetes.access.kubectl("restricted").attempt("get", "pods").returncode == 0
 
 
-def test_a_frozen_api_server_is_silent_until_it_thaws(kubernetes):
+def test_a_frozen_api_server_is_silent_until_it_thaws(kubernetes: Cluster):
     kubernetes.freeze_api()
     try:
         late = kubernetes.kubectl.attempt("get", "nodes", "--request-timeout=1")
@@ -159,22 +155,41 @@ def test_a_frozen_api_server_is_silent_until_it_thaws(kubernetes):
     kubernetes.wait_for_api()
 
 
+def test_a_dask_cluster_of_the_real_operator_computes(dask_operator):
+    """Asked on the node, as from a pod: its workers are reached by the cluster's own names."""
+    cluster = dask_operator.cluster
+    address = f"tcp://proof-scheduler.{cluster.access.namespace}:8786"
+    compute = (
+        "from distributed import Client\n"
+        f"with Client({address!r}) as client:\n"
+        "    client.wait_for_workers(2, timeout=60)\n"
+        "    print(client.submit(sum, [1, 2]).result())\n"
+    )
+    dask_operator.create("proof", workers=2)
+    try:
+        printed = cluster.node.run(dask_operator.python, "-W", "ignore", "-c", compute)
+    finally:
+        dask_operator.delete("proof")
+    assert printed == "3\n"
+
+
 def leftovers(instance: int) -> list[str]:
     """Whatever of an instance this machine still has."""
-    name = f"jck{instance}"
+    name, folder = f"jck{instance}", rig.folder(instance)
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True)
-    mounts = Path("/proc/mounts").read_text()
-    paths = [rig.folder(instance), *CGROUPS.glob(f"{name}*"), *CGROUPS.glob(f"*/{name}*")]
+    paths = [folder, *CGROUPS.glob(f"{name}*"), *CGROUPS.glob(f"*/{name}*")]
     return [
         *(str(path) for path in paths if path.exists()),
         *(line for line in links.stdout.splitlines() if f" {name}@" in line),
-        *(line for line in mounts.splitlines() if str(rig.folder(instance)) in line),
+        *(line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line),
     ]
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("how", ["interrupted", "killed"])
-def test_nothing_is_left_of_a_cluster_beside_the_first(kubernetes, how):
+def test_nothing_is_left_of_a_second_cluster(kubernetes: Cluster, how: str):
+    if not isinstance(kubernetes, Cluster):
+        absence.absent(["Only clusters of our own run side by side."])
     command = [sys.executable, "-c", HOLD]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -191,3 +206,13 @@ def test_nothing_is_left_of_a_cluster_beside_the_first(kubernetes, how):
     assert not any(map(started, daemons.values()))
     assert not leftovers(instance)
     assert kubernetes.kubectl.get("nodes")["items"], "the first has gone with it"
+
+
+def test_what_is_missing_is_said_with_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(source, "ARCHIVE", tmp_path / "none")
+    monkeypatch.setattr(source, "GIVEN", "")
+    monkeypatch.setattr(source, "built", lambda: tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(absence, "missing_for_a_node", list)
+    (sentence,) = source.missing()
+    assert sentence.endswith("./tests/run --full.")
