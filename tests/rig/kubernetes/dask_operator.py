@@ -19,6 +19,7 @@ MODULE = "dask_kubernetes.operator.controller"
 """``dask_kubernetes.operator``, which its own documentation names, registers no handler."""
 DEFINITIONS = "dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator/crds"
 HEALTH = "http://127.0.0.1:18081/healthz"
+PARTS = ("daskworkergroups.kubernetes.dask.org", "deployments,services,pods")
 DASK_CLUSTER = "daskclusters.kubernetes.dask.org"
 
 
@@ -108,10 +109,16 @@ class DaskOperator:
         )
 
     def delete(self, name: str) -> None:
-        """Gone with its pods, for a name that is used again too early is refused."""
+        """Gone with its parts, for a name that is used again too early is refused.
+
+        The garbage collector would take them away too, once it has noticed, up to half a minute
+        later, that there is such a kind as a DaskCluster.
+        """
         here = f"--namespace={self.cluster.access.namespace}"
-        kubectl = self.cluster.kubectl
+        kubectl, label = self.cluster.kubectl, f"--selector=dask.org/cluster-name={name}"
         kubectl.run("delete", DASK_CLUSTER, name, here, "--ignore-not-found", "--timeout=60s")
+        for parts in PARTS:
+            kubectl.run("delete", parts, here, label, "--timeout=60s")
         wait_until(lambda: not self.pods(name), f"Pods of the Dask cluster {name} are left", 60)
 
     def pods(self, name: str) -> list[dict[str, Any]]:
