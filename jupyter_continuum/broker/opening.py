@@ -76,4 +76,4 @@ def _to_login_node(profile: Profile, asker: Asker, save: Callable[[Profile], Non
         )
         keep(now.model_copy(update={"jump": jump}))
 
-    return SshTransport(login, profile.site, asker, pin, pin_jump)
+    return SshTransport(login, profile.site, asker, pin, pin_jump, profile.python)

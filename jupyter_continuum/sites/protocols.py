@@ -51,8 +51,9 @@ class CarrierName(StrEnum):
 class Forward(Protocol):
     """An open way into a site: bytes written to ``path`` here come out at a gateway there."""
 
-    path: Path
-    """A Unix socket on this machine, in a folder that only its owner can enter."""
+    @property
+    def path(self) -> Path:
+        """A Unix socket on this machine, in a folder that only its owner can enter."""
 
     async def close(self) -> None: ...
 

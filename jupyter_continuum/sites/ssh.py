@@ -22,7 +22,8 @@ from jupyter_continuum.sites.protocols import (
     CommandResult,
     Endpoint,
 )
-from jupyter_continuum.sites.ssh_forward import SshForward, open_forward
+from jupyter_continuum.sites.ssh_exec import ExecRelay
+from jupyter_continuum.sites.ssh_forward import SshForward, direct, open_forward
 from jupyter_continuum.sites.ssh_login import Connection, SignIn
 
 AT_ONCE = 4
@@ -41,8 +42,12 @@ class SshTransport:
         asker: Asker,
         pin: Callable[[str], None],
         pin_jump: Callable[[SshLogin, str], None] = lambda hop, line: None,
+        python: str = "python3",
     ) -> None:
-        """``pin`` keeps the host key line a person confirmed, ``pin_jump`` that of a jump host."""
+        """``pin`` keeps the host key line a person confirmed, ``pin_jump`` that of a jump host.
+
+        ``python`` is an interpreter at the site, for a login node that has no ``python3``.
+        """
         self._login = login
         self._site = site
         self._asker = asker
@@ -51,6 +56,7 @@ class SshTransport:
         self._connection: Connection | None = None
         self._attempt: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._relay = ExecRelay(site, python, lambda: self._open_connection().ssh)
         self._forwards: weakref.WeakSet[SshForward] = weakref.WeakSet()
 
     @property
@@ -87,7 +93,10 @@ class SshTransport:
 
     @property
     def carriers(self) -> tuple[Carrier, ...]:
-        return (DialledCarrier(CarrierName.FORWARD, self.forward),)
+        return (
+            DialledCarrier(CarrierName.FORWARD, self.forward),
+            DialledCarrier(CarrierName.EXEC, self._relay.forward),
+        )
 
     async def run(
         self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
@@ -152,7 +161,7 @@ class SshTransport:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await self._try(ssh, endpoint)
-                forward = await open_forward(ssh, endpoint, path)
+                forward = await open_forward(direct(ssh, endpoint), path)
         except asyncssh.ChannelOpenError as error:
             if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
                 raise CarrierDenied(
@@ -213,6 +222,7 @@ class SshTransport:
             await asyncio.wait([self._attempt])
         for forward in tuple(self._forwards):
             await forward.close()
+        await self._relay.close()
         if self._connection is not None:
             await self._connection.close()
             self._connection = None

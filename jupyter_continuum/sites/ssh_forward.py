@@ -1,4 +1,4 @@
-"""A Unix socket here whose connections come out at an endpoint there, over an SSH connection.
+"""A Unix socket here whose connections come out at an endpoint there, over SSH channels.
 
 asyncssh has such forwards, but leaves accepted sockets open when one is closed early,
 and fixes the window; here every connection has an owner.
@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 
+from jupyter_continuum.errors import SiteError
 from jupyter_continuum.sites.protocols import Endpoint
 from jupyter_continuum.sites.sockets import make_room, shut
 
@@ -23,7 +24,8 @@ BUFFER = 512 * 1024
 """Bytes waiting for this side before the far side is told to stop."""
 
 Opener = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Any: asyncssh has one class of session for TCP and one for Unix sockets, alike but in name."""
+"""Opens a channel for a session. Any: asyncssh has a class of both for TCP and one for Unix
+sockets, alike but in name, and carrier ``ssh-exec`` has a channel of its own."""
 
 
 class _Far(asyncssh.SSHTCPSession[bytes]):
@@ -35,7 +37,7 @@ class _Far(asyncssh.SSHTCPSession[bytes]):
     def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:
         self._near.channel = chan
 
-    def data_received(self, data: bytes, datatype: int | None) -> None:
+    def data_received(self, data: bytes | memoryview, datatype: int | None) -> None:
         self._near.socket.write(data)
 
     def eof_received(self) -> bool:
@@ -51,10 +53,12 @@ class _Far(asyncssh.SSHTCPSession[bytes]):
         self._near.socket.close()
 
     def pause_writing(self) -> None:
+        self._near.held = True
         if not self._near.socket.is_closing():
             self._near.socket.pause_reading()
 
     def resume_writing(self) -> None:
+        self._near.held = False
         if not self._near.socket.is_closing():
             self._near.socket.resume_reading()
 
@@ -69,6 +73,8 @@ class _Near(asyncio.Protocol):
         self._living = living
         self._opening: asyncio.Task[None] | None = None
         self.channel: asyncssh.SSHTCPChannel[bytes] | None = None
+        self.held = False
+        """The channel takes no more for now."""
         self.near_ended = False
         self.far_ended = False
         self.gone = asyncio.Event()
@@ -84,12 +90,12 @@ class _Near(asyncio.Protocol):
     async def _open(self) -> None:
         try:
             await self._open_channel(lambda: _Far(self))
-        except (OSError, asyncssh.Error):
+        except (OSError, asyncssh.Error, SiteError):
             self.socket.abort()  # whoever connected sees the end, as with a refused dial
             return
         if self.socket.is_closing():
             self._drop_channel()
-        else:
+        elif not self.held:
             self.socket.resume_reading()
 
     def data_received(self, data: bytes) -> None:
@@ -147,11 +153,8 @@ class SshForward:
         await asyncio.gather(*(near.gone.wait() for near in tuple(self._living)))
 
 
-async def open_forward(
-    ssh: asyncssh.SSHClientConnection, endpoint: Endpoint, path: Path
-) -> SshForward:
-    """Listen at ``path``. Nobody has been dialled yet."""
-    living: set[_Near] = set()
+def direct(ssh: asyncssh.SSHClientConnection, endpoint: Endpoint) -> Opener:
+    """Channels that sshd itself connects to ``endpoint``."""
 
     def open_channel(session: Callable[[], Any]) -> Awaitable[Any]:
         if endpoint.path:
@@ -162,6 +165,12 @@ async def open_forward(
             session, endpoint.host, endpoint.port, window=WINDOW, max_pktsize=PACKET
         )
 
+    return open_channel
+
+
+async def open_forward(open_channel: Opener, path: Path) -> SshForward:
+    """Listen at ``path``. Nobody has been dialled yet."""
+    living: set[_Near] = set()
     make_room(path)
     loop = asyncio.get_running_loop()
     server = await loop.create_unix_server(lambda: _Near(open_channel, living), str(path))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from jupyter_continuum.errors import CarrierDenied, HostKeyChanged, SignInRequired, SiteUnreachable
-from jupyter_continuum.sites.protocols import Endpoint, Question
+from jupyter_continuum.sites.protocols import Agent, Carrier, CarrierName, Endpoint, Question
 from jupyter_continuum.sites.ssh import SshTransport
-from jupyter_continuum.sites.testing import DialledCarrierTests, ShellTests
+from jupyter_continuum.sites.testing import DialledCarrierTests, ShellTests, echoed
 from tests.rig.daemons import wait_until
 from tests.rig.fixtures import ssh_login
 
@@ -63,6 +67,18 @@ class TestSsh(ShellTests, DialledCarrierTests):
     @pytest.fixture
     async def transport(self, slurm_site):
         async with Visit(ssh_login(slurm_site)) as visit:
+            await visit.transport.connect()
+            yield visit.transport
+
+
+class TestExec(DialledCarrierTests):
+    """By a login node that denies forwarding, over the wide link and beside us."""
+
+    NAME = CarrierName.EXEC
+
+    @pytest.fixture
+    async def transport(self, slurm_site):
+        async with Visit(ssh_login(slurm_site, "closed")) as visit:
             await visit.transport.connect()
             yield visit.transport
 
@@ -233,6 +249,86 @@ async def test_forwarding_denied_is_said_when_it_is_asked_for(slurm_site_b, tmp_
         endpoint = Endpoint(host="127.0.0.1", port=slurm_site_b.spec.ssh_port)
         with pytest.raises(CarrierDenied, match="denies forwarding"):
             await visit.transport.forward(endpoint, tmp_path / "f.sock")
+
+
+def relays(site) -> list[int]:
+    """Processes of the site's user that run the relay program."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            ours = path.owner() == site.spec.user and path.read_bytes().startswith(b"python3\0-IS")
+            found += [int(path.parent.name)] if ours else []
+    return found
+
+
+@pytest.fixture
+async def echo_there():
+    """Beside ``sitea``, whose login node is this machine."""
+
+    async def serve(reader, writer):
+        while data := await reader.read(2**16):
+            writer.write(data)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield Agent("jc-t", 0, "n", (Endpoint("127.0.0.1", server.sockets[0].getsockname()[1]),))
+
+
+def by_exec(visit: Visit) -> Carrier:
+    return next(each for each in visit.transport.carriers if each.name is CarrierName.EXEC)
+
+
+async def test_one_relay_program_carries_all_ways_and_ends_with_the_last(
+    slurm_site_a, echo_there, tmp_path
+):
+    """A login node allows ten sessions: twelve ways and commands beside them need two or three."""
+    assert not relays(slurm_site_a)
+    async with Visit(ssh_login(slurm_site_a, "closed")) as visit:
+        await visit.transport.connect()
+        carrier = by_exec(visit)
+        paths = [tmp_path / f"{n}" for n in range(12)]
+        forwards = await asyncio.gather(*(carrier.open(echo_there, path) for path in paths))
+        words = [str(path).encode() for path in paths]
+        assert await asyncio.gather(*map(echoed, paths, words)) == words
+        done = await asyncio.gather(*(visit.transport.run("true") for _ in range(8)))
+        assert {result.status for result in done} == {0}
+        assert len(relays(slurm_site_a)) == 1
+        for forward in forwards:
+            await forward.close()
+        await gone(slurm_site_a)
+
+
+async def test_a_relay_program_ends_with_a_connection_that_broke(
+    slurm_site_a, echo_there, tmp_path
+):
+    async with Visit(ssh_login(slurm_site_a, "closed")) as visit:
+        await visit.transport.connect()
+        await by_exec(visit).open(echo_there, tmp_path / "f")
+        assert relays(slurm_site_a)
+        visit.transport._connection.ssh.abort()
+        await gone(slurm_site_a)
+
+
+async def test_a_relay_program_that_was_killed_is_started_anew(slurm_site_a, echo_there, tmp_path):
+    async with Visit(ssh_login(slurm_site_a, "closed")) as visit:
+        await visit.transport.connect()
+        forward = await by_exec(visit).open(echo_there, tmp_path / "f")
+        reader, writer = await asyncio.open_unix_connection(forward.path)
+        writer.write(b"x")
+        await reader.readexactly(1)
+        (pid,) = relays(slurm_site_a)
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b"", "who was connected sees the end"
+        writer.close()
+        assert await echoed(forward.path, b"again") == b"again"
+        assert pid not in relays(slurm_site_a)
+
+
+async def gone(site) -> None:
+    async with asyncio.timeout(10):
+        while relays(site):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_site_that_is_gone_is_unreachable_and_comes_back(slurm_site_b):
