@@ -146,6 +146,10 @@ def loaded_by(statement: str) -> set[str]:
             {"asyncssh", "dask", "distributed", "numpy", "pandas"},
         ),
         ("import jupyter_continuum.worker.agent", HEAVY | {"jupyter_server", "jupyter_core"}),
+        (
+            "import jupyter_continuum.broker.broker, jupyter_continuum.sites.kubernetes",
+            {"kr8s", "httpx", "httpx_ws", "asyncssh", "dask", "distributed"},
+        ),
         ("import jupyter_continuum.relay.hub", HEAVY | {"distributed", "dask", "numpy"}),
     ],
 )

@@ -166,6 +166,9 @@ def request(
     ]
     return JobRequest(
         name=job.name,
+        cluster=cluster_id,
+        group=group.name,
+        lease_seconds=lease_seconds,
         partition=group.partition,
         account=group.account,
         qos=group.qos,

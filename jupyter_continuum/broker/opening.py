@@ -8,7 +8,7 @@ from jupyter_continuum.broker.front_door import FrontDoor
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
-from jupyter_continuum.sites.profile import EmulatedSite, Profile, SshLogin
+from jupyter_continuum.sites.profile import EmulatedSite, KubernetesSite, Profile, SshLogin
 from jupyter_continuum.sites.protocols import Asker, Launcher, Shell, Transport
 
 HERE = Profile(site="local", kind="local", name="This machine")
@@ -42,11 +42,20 @@ def _parts(
     if profile.kind == "emulated":
         emulated = profile.emulated or EmulatedSite()
         return EmulatedTransport(emulated), EmulatedLauncher(profile.site, emulated)
+    if profile.kubernetes is not None:
+        return _kubernetes_parts(profile, profile.kubernetes)
     from jupyter_continuum.sites.slurm import SlurmLauncher
 
     transport = _to_login_node(profile, asker, save)
     work = profile.work_directory or WORK_DIRECTORY
     return transport, SlurmLauncher(transport, work, site=profile.site)
+
+
+def _kubernetes_parts(profile: Profile, where: KubernetesSite) -> tuple[Transport, Launcher]:
+    from jupyter_continuum.sites.kubernetes import KubernetesLauncher, KubernetesTransport
+
+    transport = KubernetesTransport(where, profile.site)
+    return transport, KubernetesLauncher(transport.api, where, site=profile.site)
 
 
 def _to_login_node(profile: Profile, asker: Asker, save: Callable[[Profile], None]) -> Shell:

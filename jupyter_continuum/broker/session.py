@@ -12,6 +12,7 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -40,12 +41,24 @@ from jupyter_continuum.sites.protocols import (
 
 T = TypeVar("T")
 
-IDLE_SECONDS = 60.0
-"""Between looks at a site where nothing of ours runs."""
-FIRST_SECONDS, STEADY_SECONDS = 2.0, 15.0
-"""Between looks while jobs of ours start, and once they all run."""
-PROCESS_FIRST_SECONDS, PROCESS_STEADY_SECONDS = 0.5, 3.0
-"""The same where jobs are processes of this machine: a look costs no batch system anything."""
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between looks at a site."""
+
+    first: float
+    """While jobs of ours start."""
+    steady: float
+    """Once they all run."""
+    idle: float
+    """While nothing of ours is there."""
+    starts_jobs: bool = False
+    """A look is what starts jobs that wait."""
+
+
+PROCESSES = Pace(0.5, 3.0, 6.0, starts_jobs=True)
+"""Jobs are processes of this machine: a look costs no batch system anything."""
+PACES = {"slurm": Pace(2.0, 15.0, 60.0), "kubernetes": Pace(1.0, 5.0, 30.0)}
 AGENT_SECONDS = 0.3
 """Between looks for agents of jobs that run: a listing of one folder."""
 RETRY_SECONDS = (2.0, 5.0, 10.0, 30.0, 60.0)
@@ -246,16 +259,11 @@ class Session:
     def _interval(self) -> float:
         jobs = self.status.jobs if self.status else ()
         states = {job.state for job in jobs}
-        first = self._awaits_agents()
-        if self.profile.kind != "slurm":
-            first = first or JobState.QUEUED in states  # a look is what starts them
-            if first:
-                return PROCESS_FIRST_SECONDS
-            return PROCESS_STEADY_SECONDS if JobState.RUNNING in states else IDLE_SECONDS / 10
-        if first:
-            return FIRST_SECONDS
+        pace = PACES.get(self.profile.kind, PROCESSES)
+        if self._awaits_agents() or (pace.starts_jobs and JobState.QUEUED in states):
+            return pace.first
         live = states & {JobState.QUEUED, JobState.RUNNING}
-        return STEADY_SECONDS if live else IDLE_SECONDS
+        return pace.steady if live else pace.idle
 
     async def _pause(self) -> None:
         """Wait before the next try; for ever where only the person can help."""

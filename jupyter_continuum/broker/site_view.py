@@ -16,7 +16,7 @@ LIFECYCLE = {"retired": SiteState.RETIRED, "planned": SiteState.PLANNED}
 def site_view(site: Site | None, session: Session | None, today: date) -> SiteView:
     """One site, from its record, its session, or both."""
     id = site.id if site else session.site if session else ""
-    state, reason = _state(site, session)
+    state, reason = _state(site, session, today)
     return SiteView(
         id=id,
         name=_name(site, session),
@@ -67,7 +67,7 @@ def known_site(session: Session) -> KnownSite:
     )
 
 
-def _state(site: Site | None, session: Session | None) -> tuple[SiteState, str]:
+def _state(site: Site | None, session: Session | None, today: date) -> tuple[SiteState, str]:
     if site is not None and site.lifecycle in LIFECYCLE:
         word = "shut down" if site.lifecycle == "retired" else "not in service yet"
         return LIFECYCLE[site.lifecycle], f"This system is {word}."
@@ -78,10 +78,7 @@ def _state(site: Site | None, session: Session | None) -> tuple[SiteState, str]:
         return session.state, reason
     assert site is not None
     if site.kind == "cloud":
-        return (
-            SiteState.CATALOGUED,
-            "Known from the catalogue; Kubernetes sites cannot be launched on yet.",
-        )
+        return SiteState.CATALOGUED, bind_steps(site.id, shown(site.docs, today))
     return SiteState.CATALOGUED, f"Connect it first: `jupyter continuum connect {site.id}`."
 
 
@@ -95,7 +92,7 @@ def _name(site: Site | None, session: Session | None) -> str:
 
 def _own_kind(session: Session | None) -> str:
     kind = session.profile.kind if session else "own"
-    return "own" if kind == "slurm" else kind
+    return "own" if kind in ("slurm", "kubernetes") else kind
 
 
 def _country(site: Site | None, session: Session | None, today: date) -> str | None:
@@ -197,8 +194,24 @@ def _overlay(view: OfferView, status: OfferStatus, session: Session) -> OfferVie
         | {
             "observed": session.status.observed if session.status else None,
             "launchable": session.ready and up,
-            "reason": "" if session.ready and up else session.reason or f"It is {status.state}.",
+            "reason": _why_not(session, "" if up else status.state),
         }
+    )
+
+
+def _why_not(session: Session, state: str) -> str:
+    """Why nothing can be launched on an offer in this state."""
+    if not session.ready:
+        return session.reason
+    return f"It is {state}." if state else ""
+
+
+def bind_steps(site: str, docs: str | None) -> str:
+    """How a cloud of the catalogue becomes a site: it has no cluster of its own to log in to."""
+    guide = f" ({docs})" if docs else ""
+    return (
+        f"Make or get a Kubernetes cluster there{guide}, have its context in your kubeconfig, "
+        f"then bind it: `jupyter continuum connect {site} --context NAME --image IMAGE`."
     )
 
 

@@ -146,5 +146,5 @@ class Sites:
 
 def _same_login(open_now: Profile, wanted: Profile) -> bool:
     """True when the open session serves ``wanted`` too."""
-    fields = ("kind", "ssh", "emulated", "work_directory")
+    fields = ("kind", "ssh", "emulated", "kubernetes", "work_directory")
     return all(getattr(open_now, field) == getattr(wanted, field) for field in fields)

@@ -117,7 +117,7 @@ class Submits:
             cluster=owner.name,
             cluster_id=owner.id,
             lease_seconds=owner.lease_seconds,
-            direct="tcp" if session.profile.kind == "slurm" else "unix",
+            direct="tcp" if session.profile.kind in ("slurm", "kubernetes") else "unix",
             outbound=session.dial_out(),
         )
         try:

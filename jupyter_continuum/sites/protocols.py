@@ -151,6 +151,10 @@ class JobRequest:
 
     name: str
     """Unique for ever, ``jc-<cluster>-<group>-<8 hex>``: how a job is found again."""
+    cluster: str = ""
+    """Id of the cluster it works for, group and lease: for the labels of sites that have labels."""
+    group: str = ""
+    lease_seconds: float = 0
     partition: str = ""
     account: str = ""
     qos: str = ""
@@ -217,7 +221,7 @@ class OfferStatus:
     max_walltime_seconds: int | None = None
     max_nodes: int | None = None
     state: str = ""
-    """The partition's state in the site's own words."""
+    """The partition's state in the site's own words; "" and ``UP`` take jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +236,16 @@ class Association:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignCluster:
+    """A Dask cluster at the site that somebody else started: one can attach, and no more."""
+
+    name: str
+    state: str
+    """In the words of whoever runs it."""
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SiteStatus:
     """One look at a site, by one batched command."""
 
@@ -240,6 +254,7 @@ class SiteStatus:
     """Jobs whose name starts with ``jc-`` and which the site still knows."""
     agents: tuple[Agent, ...] = ()
     offers: tuple[OfferStatus, ...] = ()
+    clusters: tuple[ForeignCluster, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     """What could not be read, by part, as sentences."""
 

@@ -342,22 +342,18 @@ class LauncherTests:
             await settled(launcher, name)
         await launcher.forget(names)
 
-    async def test_a_job_starts_announces_itself_and_can_be_read(
+    async def test_a_job_that_runs_has_an_agent(
         self, launcher: Launcher, job: Callable[..., JobRequest]
     ) -> None:
-        secret = b'{"token":"not for others"}'
-        request = job('cat "$job/join-$rank.json"; ls -l "$job"; ' + ANNOUNCE + STAY, join=[secret])
+        request = job(ANNOUNCE + STAY, join=[b'{"token":"not for others"}'])
         assert "not for others" not in launcher.script(request)
         submitted = await launcher.submit(request)
         assert submitted.name == request.name
-        agent = (await announced(launcher, request.name, 1))[0]
-        assert (agent.rank, agent.node) == (0, "n0")
-        assert agent.endpoints == (Endpoint(host="n", port=4000),)
+        (agent,) = await announced(launcher, request.name, 1)
+        assert agent.rank == 0
         (found,) = [one for one in (await launcher.poll()).jobs if one.name == request.name]
         assert (found.state, found.id) == (JobState.RUNNING, submitted.id)
-        log = await launcher.log(request.name)
-        assert secret.decode() in log
-        assert "-rw------- " in next(line for line in log.splitlines() if "join-0" in line)
+        assert [each for each in (await launcher.poll()).agents if each.job == request.name]
 
     async def test_a_name_is_submitted_once(
         self, launcher: Launcher, job: Callable[..., JobRequest]
@@ -400,22 +396,6 @@ class LauncherTests:
         assert ended is not None
         assert ended.state is JobState.ENDED
 
-    async def test_odd_announcements_are_left_out(
-        self, launcher: Launcher, job: Callable[..., JobRequest]
-    ) -> None:
-        odd = (
-            'echo "no json" > "$job/agent-1.json"; '
-            'echo \'{"protocol":1,"rank":2,"node":"$(id)","endpoints":[]}\' > "$job/agent-2.json"; '
-            'echo \'{"protocol":1,"rank":3,"node":"n","endpoints":[{"path":"/etc/g0.sock"}]}\''
-            ' > "$job/agent-3.json"; '
-        )
-        request = job(odd + ANNOUNCE + STAY)
-        await launcher.submit(request)
-        agents = await announced(launcher, request.name, 1)
-        assert [agent.rank for agent in agents] == [0]
-        polled = [agent for agent in (await launcher.poll()).agents if agent.job == request.name]
-        assert polled == agents
-
     async def test_forgetting_leaves_nothing(
         self, launcher: Launcher, job: Callable[..., JobRequest]
     ) -> None:
@@ -425,6 +405,50 @@ class LauncherTests:
         await launcher.forget([request.name])
         assert request.name not in {agent.job for agent in await launcher.agents()}
         assert await launcher.log(request.name) == ""
+
+    async def test_unknown_names_are_no_error(self, launcher: Launcher) -> None:
+        name = f"jc-nobody-g-{secrets.token_hex(4)}"
+        await launcher.cancel([name])
+        await launcher.forget([name])
+        assert await launcher.log(name) == ""
+
+    async def test_signs_that_a_shell_would_read_are_refused(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        for changes in self.REFUSED:
+            fields: dict[str, Any] = {"name": f"jc-x-g-{secrets.token_hex(4)}", "join": (b"{}",)}
+            request = JobRequest(**(fields | changes))
+            with pytest.raises(SubmitRefused):
+                launcher.script(request)
+            with pytest.raises(SubmitRefused):
+                await launcher.submit(request)
+
+    async def test_offers_are_told(self, launcher: Launcher) -> None:
+        status = await launcher.poll()
+        assert status.offers
+        assert all(offer.nodes_free is None or offer.nodes_free >= 0 for offer in status.offers)
+        assert isinstance(await launcher.associations(), tuple)
+
+
+class FolderLauncherTests(LauncherTests):
+    """What a Launcher keeps too whose jobs have a folder at the site: agents announce there."""
+
+    async def test_a_job_starts_announces_itself_and_can_be_read(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        secret = b'{"token":"not for others"}'
+        request = job('cat "$job/join-$rank.json"; ls -l "$job"; ' + ANNOUNCE + STAY, join=[secret])
+        assert "not for others" not in launcher.script(request)
+        submitted = await launcher.submit(request)
+        assert submitted.name == request.name
+        agent = (await announced(launcher, request.name, 1))[0]
+        assert (agent.rank, agent.node) == (0, "n0")
+        assert agent.endpoints == (Endpoint(host="n", port=4000),)
+        (found,) = [one for one in (await launcher.poll()).jobs if one.name == request.name]
+        assert (found.state, found.id) == (JobState.RUNNING, submitted.id)
+        log = await launcher.log(request.name)
+        assert secret.decode() in log
+        assert "-rw------- " in next(line for line in log.splitlines() if "join-0" in line)
 
     async def test_a_probe_travels_with_its_job(
         self, launcher: Launcher, job: Callable[..., JobRequest]
@@ -452,28 +476,21 @@ class LauncherTests:
         assert (facts.node is None, facts.architecture is None, odd) == (False, False, ())
         assert told["token"] not in log
 
-    async def test_unknown_names_are_no_error(self, launcher: Launcher) -> None:
-        name = f"jc-nobody-g-{secrets.token_hex(4)}"
-        await launcher.cancel([name])
-        await launcher.forget([name])
-        assert await launcher.log(name) == ""
-
-    async def test_signs_that_a_shell_would_read_are_refused(
+    async def test_odd_announcements_are_left_out(
         self, launcher: Launcher, job: Callable[..., JobRequest]
     ) -> None:
-        for changes in self.REFUSED:
-            fields: dict[str, Any] = {"name": f"jc-x-g-{secrets.token_hex(4)}", "join": (b"{}",)}
-            request = JobRequest(**(fields | changes))
-            with pytest.raises(SubmitRefused):
-                launcher.script(request)
-            with pytest.raises(SubmitRefused):
-                await launcher.submit(request)
-
-    async def test_offers_are_told(self, launcher: Launcher) -> None:
-        status = await launcher.poll()
-        assert status.offers
-        assert all(offer.nodes_free is None or offer.nodes_free >= 0 for offer in status.offers)
-        assert isinstance(await launcher.associations(), tuple)
+        odd = (
+            'echo "no json" > "$job/agent-1.json"; '
+            'echo \'{"protocol":1,"rank":2,"node":"$(id)","endpoints":[]}\' > "$job/agent-2.json"; '
+            'echo \'{"protocol":1,"rank":3,"node":"n","endpoints":[{"path":"/etc/g0.sock"}]}\''
+            ' > "$job/agent-3.json"; '
+        )
+        request = job(odd + ANNOUNCE + STAY)
+        await launcher.submit(request)
+        agents = await announced(launcher, request.name, 1)
+        assert [agent.rank for agent in agents] == [0]
+        polled = [agent for agent in (await launcher.poll()).agents if agent.job == request.name]
+        assert polled == agents
 
 
 async def announced(launcher: Launcher, name: str, number: int) -> list[Agent]:

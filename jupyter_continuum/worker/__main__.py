@@ -21,7 +21,7 @@ from jupyter_continuum.paths import private_dir, write_private
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.worker.agent import Agent
-from jupyter_continuum.worker.ticket import Ticket, take_ticket
+from jupyter_continuum.worker.ticket import Ticket, bring_ticket, take_ticket
 from jupyter_continuum.worker.workforce import Place
 
 LONGEST_SOCKET_FOLDER = 80
@@ -30,7 +30,7 @@ LONGEST_SOCKET_FOLDER = 80
 
 def main() -> int:
     """Run one agent; the exit status, 0 also when its cluster has ended."""
-    began = time.time()
+    began = _began()
     os.umask(0o077)
     folder = Path(sys.argv[1]).absolute()
     rank = int(os.environ.get("SLURM_PROCID") or os.environ.get("JC_RANK") or 0)
@@ -43,6 +43,7 @@ def main() -> int:
 
 
 async def _run(folder: Path, rank: int, began: float) -> None:
+    bring_ticket(os.environ.get("JC_TICKETS"), folder, rank)
     ticket = take_ticket(folder, rank)
     node = os.environ.get("JC_NODE") or os.environ.get("SLURMD_NODENAME") or platform.node()
     sockets = _socket_folder(ticket)
@@ -51,7 +52,7 @@ async def _run(folder: Path, rank: int, began: float) -> None:
         site=ticket.site,
         agent=ticket.agent,
         key=link_key(ticket.token),
-        listen=folder / f"g{rank}.sock" if ticket.direct == "unix" else ("0.0.0.0", 0),
+        listen=_listen(ticket, folder, rank),
         local_path=local,
     )
     # A site on the person's own machine says where: nothing may be left elsewhere.
@@ -97,6 +98,24 @@ def _dial_out(
         return None
     outbound = Outbound(ticket, environment=os.environ, welcome=gateway.welcome, report=report)
     return asyncio.get_running_loop().create_task(outbound.run(), name="outbound")
+
+
+def _listen(ticket: Ticket, folder: Path, rank: int) -> Path | tuple[str, int]:
+    """Where the gateway listens: as the job's environment says, or as the ticket does."""
+    told = os.environ.get("JC_GATEWAY", "")
+    if told:
+        host, _, port = told.rpartition(":")
+        return host, int(port)
+    return folder / f"g{rank}.sock" if ticket.direct == "unix" else ("0.0.0.0", 0)
+
+
+def _began() -> float:
+    """When the job began: a pod's time runs from its first process on, not from ours."""
+    if os.environ.get("JC_BEGAN") == "process-1":
+        import psutil
+
+        return float(psutil.Process(1).create_time())
+    return time.time()
 
 
 def _with_numbers(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -115,7 +115,8 @@ class Agent:
     def _relay_config(self) -> dict[str, str]:
         host = ""
         if self.ticket.direct == "tcp":
-            host = self.gateway.reached_at or socket.gethostbyname(socket.gethostname())
+            told = os.environ.get("JC_DIRECT_HOST")  # a pod's gateway is reached at 127.0.0.1
+            host = told or self.gateway.reached_at or socket.gethostbyname(socket.gethostname())
         return {
             "exchange": self.gateway.local_path,
             "site": self.ticket.site,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from jupyter_continuum.cluster.environment import PROTOCOL
 from jupyter_continuum.errors import RelayError
+from jupyter_continuum.paths import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,13 @@ class Ticket:
         """``<group>-<job number>-<rank>-<device>`` of every worker of this agent."""
         stem = f"{self.group}-{self.job_number}-{self.rank}"
         return [f"{stem}-{number}" for number in range(self.workers)]
+
+
+def bring_ticket(mounted: str | None, folder: Path, rank: int) -> None:
+    """Copy the ticket into ``folder`` from where it cannot be deleted, if it lies there."""
+    if mounted:
+        name = f"join-{rank}.json"
+        write_private(folder / name, (Path(mounted) / name).read_bytes())
 
 
 def take_ticket(folder: Path, rank: int) -> Ticket:

@@ -9,7 +9,7 @@ import pytest
 from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.profile import EmulatedSite
-from jupyter_continuum.sites.testing import DialledCarrierTests, LauncherTests, ShellTests
+from jupyter_continuum.sites.testing import DialledCarrierTests, FolderLauncherTests, ShellTests
 
 FAR = EmulatedSite(queue_seconds=0.2)
 
@@ -27,7 +27,7 @@ def stub(tmp_path):
     return write
 
 
-class TestLocalLauncher(LauncherTests):
+class TestLocalLauncher(FolderLauncherTests):
     @pytest.fixture
     def launcher(self, tmp_path):
         return LocalLauncher("here", tmp_path / "site")
@@ -37,7 +37,7 @@ class TestLocalLauncher(LauncherTests):
         return stub
 
 
-class TestEmulatedLauncher(LauncherTests):
+class TestEmulatedLauncher(FolderLauncherTests):
     @pytest.fixture
     def launcher(self, tmp_path):
         return EmulatedLauncher("far", FAR, tmp_path / "site")

@@ -21,7 +21,7 @@ from jupyter_continuum.sites.shaping import Line
 from jupyter_continuum.sites.testing import (
     ANNOUNCE,
     STAY,
-    LauncherTests,
+    FolderLauncherTests,
     announced,
 )
 
@@ -236,8 +236,8 @@ async def test_no_tcp_port_listens(link):
     assert socket.AF_UNIX  # the link itself is one
 
 
-class TestEmulatedLauncher(LauncherTests):
-    REFUSED = (*LauncherTests.REFUSED, {"nodes": 9}, {"walltime_seconds": 10**6})
+class TestEmulatedLauncher(FolderLauncherTests):
+    REFUSED = (*FolderLauncherTests.REFUSED, {"nodes": 9}, {"walltime_seconds": 10**6})
 
     @pytest.fixture
     async def launcher(self, short_folder):

@@ -18,7 +18,7 @@ from jupyter_continuum.errors import SubmitRefused
 from jupyter_continuum.sites import process_tree
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.protocols import Endpoint, Job, JobRequest, JobState
-from jupyter_continuum.sites.testing import LauncherTests
+from jupyter_continuum.sites.testing import FolderLauncherTests
 
 STUB = """#!/bin/sh
 # Stands in for a Python whose worker agent does what AGENT says.
@@ -223,7 +223,7 @@ def test_script_is_readable_shell(site):
     assert os.fspath(site.folder) in text
 
 
-class TestLocalLauncher(LauncherTests):
+class TestLocalLauncher(FolderLauncherTests):
     @pytest.fixture
     async def launcher(self, site):
         return site

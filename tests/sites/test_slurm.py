@@ -16,7 +16,14 @@ from jupyter_continuum.sites.protocols import Association, Endpoint, JobRequest,
 from jupyter_continuum.sites.shell import ShellTransport
 from jupyter_continuum.sites.slurm import SlurmLauncher
 from jupyter_continuum.sites.ssh import SshTransport
-from jupyter_continuum.sites.testing import ANNOUNCE, RANK, STAY, LauncherTests, announced, settled
+from jupyter_continuum.sites.testing import (
+    ANNOUNCE,
+    RANK,
+    STAY,
+    FolderLauncherTests,
+    announced,
+    settled,
+)
 from tests.rig.fixtures import ssh_login
 from tests.rig.site import SlurmSite
 
@@ -85,9 +92,9 @@ def everything_running() -> str:
     return subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True).stdout
 
 
-class TestSlurm(LauncherTests):
+class TestSlurm(FolderLauncherTests):
     REFUSED = (
-        *LauncherTests.REFUSED,
+        *FolderLauncherTests.REFUSED,
         *({field: sign} for field in ("partition", "account", "qos") for sign in SHELL_SIGNS),
         *({field: sign} for field in ("gpu_type", "python") for sign in SHELL_SIGNS),
     )
