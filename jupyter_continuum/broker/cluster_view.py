@@ -56,6 +56,7 @@ def group_view(cluster: Cluster, group: Group) -> GroupView:
         workers_ready=ready,
         state=_group_state(group, workers, wanted, ready),
         reason=group.reason or _first_reason(workers),
+        carrier=", ".join(sorted({a.carrier for job in group.live for a in job.agents if a.up})),
         workers=workers,
     )
 

@@ -40,6 +40,8 @@ class AgentEntry:
     refused: str = ""
     up: bool = False
     """Its link to the hub is up; not kept on disk."""
+    carrier: str = ""
+    """What its link rides on, or last did."""
     trouble: str = ""
     """Why its link is not up, when something is in the way; not kept on disk."""
 

@@ -112,6 +112,10 @@ class SiteView(Message):
     """One sentence: since when, why, what to do."""
     since: datetime | None = None
     account: str = ""
+    carrier: str | None = None
+    """What the bytes of its workers ride on now: ``ssh-forward``, ``outbound`` ..."""
+    carrier_reason: str = ""
+    """Why no better one carries; "" when it is the best."""
     docs: str | None = None
     offers: list[OfferView] = []
     reach: ReachView | None = None
@@ -159,6 +163,8 @@ class GroupView(Message):
     """``waiting``, ``starting``, ``ready``, ``partial``, ``failed``, ``stopped``"""
     reason: str = ""
     """One sentence: what this group is waiting for."""
+    carrier: str = ""
+    """What the bytes of its workers ride on: ``ssh-forward``, ``outbound`` ..."""
     workers: list[WorkerView] = []
 
 

@@ -12,7 +12,7 @@ Row = tuple[object, ...]
 SITE_HEAD = ("SITE", "NAME", "KIND", "COUNTRY", "STATE", "OFFERS", "WHY")
 OFFER_HEAD = ("OFFER", "COUNTRY", "GPUS", "CPUS", "MEMORY", "FREE", "WAITING", "LAUNCHABLE")
 CLUSTER_HEAD = ("CLUSTER", "STATE", "GROUPS", "WORKERS", "WHY")
-GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "WHY")
+GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "CARRIER", "WHY")
 WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
 REACH_HEAD = ("WHAT", "FOUND", "VERDICT", "MEASURED")
 ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
@@ -66,6 +66,7 @@ def group_row(group: Record) -> Row:
         group["offer"],
         group["state"],
         f"{group['workers_ready']} of {group['workers_wanted']}",
+        group["carrier"] or " ",
         why(group),
     )
 

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from jupyter_continuum.broker.front_door import FrontDoor
 from jupyter_continuum.broker.messages import SiteState
 from jupyter_continuum.broker.outbound_carrier import OutboundCarrier
+from jupyter_continuum.broker.ways import Ways
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import (
     ContinuumError,
@@ -90,6 +91,7 @@ class Session:
         self.associations: tuple[Association, ...] = ()
         self.prefer: tuple[CarrierName, ...] = ()
         """Carriers to try first, in this order; what it does not name follows."""
+        self.ways = Ways(self, lambda: on_change(self))
         self._door = door
         self._outbound = OutboundCarrier(door, self) if door else None
         self._on_change = on_change

@@ -29,6 +29,8 @@ def site_view(site: Site | None, session: Session | None, today: date) -> SiteVi
         reason=reason,
         since=session.since if session else None,
         account=(session.profile.account or "") if session else "",
+        carrier=session.ways.carrier if session else None,
+        carrier_reason=session.ways.reason if session else "",
         docs=shown(site.docs, today) if site else None,
         offers=_offers(site, session, today, reason),
     )

@@ -82,6 +82,11 @@ def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("--qos", help="quality of service")
     add("--work-directory", metavar="DIR", help="at the site, for jobs; not in a small home")
     add("--python", metavar="FILE", help="interpreter of the worker environment at the site")
+    add(
+        "--carrier",
+        choices=("ssh-forward", "ssh-exec", "outbound"),
+        help="the one way to the workers; left out, the best that works",
+    )
     add("--prologue", metavar="LINES", help="shell lines before the worker (module load ...)")
     add(
         "--emulated",

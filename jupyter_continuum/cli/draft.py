@@ -11,7 +11,7 @@ from jupyter_continuum.errors import ContinuumError
 Draft = dict[str, Any]  # fields of a Profile, to be checked by it
 
 _LOGIN = ("host", "port", "user", "key", "certificate", "host_key")
-_PLAIN = ("kind", "name", "account", "qos", "work_directory", "python", "prologue")
+_PLAIN = ("kind", "name", "account", "qos", "work_directory", "python", "prologue", "carrier")
 
 
 def merge(draft: Mapping[str, Any], options: Namespace, *, user: str) -> Draft:
