@@ -234,7 +234,8 @@ class Broker:
             self._reach.record(site, group.offer, facts, job=job, today=today())
             self._reach.apply(session, today())
 
-        await self._probes.run(session, order, keep)
+        if not await self._probes.run(session, order, keep):
+            return None
         return self._reach.view(surroundings(session), today(), offer=group.offer)
 
     async def cancel_probe(self, *, site: str) -> dict[str, Any]:

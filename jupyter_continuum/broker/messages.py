@@ -324,8 +324,8 @@ METHODS = {
     "disconnect": "(site) -> SiteView; closes the session and forgets the profile",
     "refresh": "(site) -> SiteView; looks now instead of at the next poll",
     "associations": "(site) -> [AssociationView]",
-    "probe": "(site, offer: '' or id, wait_minutes, outbound: '' or host:port) -> ReachView; "
-    "runs a short job, SiteView.probing says how far it is",
+    "probe": "(site, offer: '' or id, wait_minutes, outbound: '' or host:port) -> ReachView, "
+    "None when cancelled; runs a short job, SiteView.probing says how far it is",
     "cancel_probe": "(site) -> {}; returns when nothing of the probe is left",
     "reach": "(site, offer: '' or id) -> ReachView | None; what was measured before",
     "dry_run": "(plan) -> DryRun",

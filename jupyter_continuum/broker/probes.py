@@ -32,17 +32,20 @@ class Probes:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._removing: set[asyncio.Task[None]] = set()
 
-    async def run(self, session: Session, order: Order, keep: Callable[[str, Facts], None]) -> None:
-        """Probe; ``keep`` gets job and facts before the job is removed. ContinuumError."""
+    async def run(self, session: Session, order: Order, keep: Callable[[str, Facts], None]) -> bool:
+        """Probe; ``keep`` gets job and facts before the job is removed. False when cancelled.
+
+        Raises ContinuumError where nothing was measured.
+        """
         site = session.site
         if site in self._running:
             raise ContinuumError(f"{site} is being probed already: {self.progress[site]}")
         task = asyncio.create_task(self._probe(session, order, keep), name=f"probe {site}")
         self._running[site] = task
         await asyncio.wait([task])
-        if task.cancelled():
-            raise ContinuumError(f"{site}: the probe was cancelled; nothing of it is left.")
-        task.result()
+        if not task.cancelled():
+            task.result()
+        return not task.cancelled()
 
     async def cancel(self, site: str) -> None:
         """Returns when nothing is left, or when that is being seen to in the background."""

@@ -34,7 +34,7 @@ def probe(options: Namespace) -> int:
             call_broker("cancel_probe", site=options.site)
             raise
     if found is None:
-        raise ContinuumError(f"{options.site}: nothing was measured. Try again.")
+        raise ContinuumError(f"{options.site}: the probe was cancelled from elsewhere.")
     if options.json:
         print_json(found)
     else:

@@ -109,6 +109,18 @@ class SiteRefresh(BrokerHandler):
         await self.ask_slowly("refresh", site=name)
 
 
+class SiteProbe(BrokerHandler):
+    @authenticated
+    @authorized("execute", resource=RESOURCE)
+    async def post(self, name: str) -> None:
+        await self.ask_slowly("probe", site=name, offer=self.body("offer").get("offer", ""))
+
+    @authenticated
+    @authorized("execute", resource=RESOURCE)
+    async def delete(self, name: str) -> None:
+        await self.ask_slowly("cancel_probe", site=name)
+
+
 class SiteAssociations(BrokerHandler):
     @authenticated
     @authorized("read", resource=RESOURCE)
@@ -209,6 +221,7 @@ BASE = "/jupyter-continuum/api"
 ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/sites", Sites),
     (f"{BASE}/sites/{NAME}/refresh", SiteRefresh),
+    (f"{BASE}/sites/{NAME}/probe", SiteProbe),
     (f"{BASE}/sites/{NAME}/associations", SiteAssociations),
     (f"{BASE}/connect", Connect),
     (f"{BASE}/disconnect", Disconnect),

@@ -78,6 +78,16 @@ export class Actions implements IActions {
     void this.reporting(() => this.model.scale(cluster.name, group, jobs));
   }
 
+  probe(site: ISite): void {
+    void this.reporting(() =>
+      this.model.probeSite(site.id, site.reach?.offer ?? '')
+    );
+  }
+
+  cancelProbe(site: ISite): void {
+    void this.reporting(() => this.model.cancelProbe(site.id));
+  }
+
   answer(prompt: IPrompt): void {
     void this.reporting(async () => {
       const gone = new PromiseDelegate<void>();

@@ -8,6 +8,7 @@ import type {
   IPlan,
   IProfile,
   IPrompt,
+  IReach,
   ISite
 } from './wire';
 
@@ -36,6 +37,14 @@ export class ContinuumApi implements IContinuumApi {
 
   async refresh(site: string): Promise<ISite | null> {
     return this.ask('POST', ['sites', site, 'refresh'], {});
+  }
+
+  async probe(site: string, offer: string): Promise<IReach | null> {
+    return this.ask('POST', ['sites', site, 'probe'], { offer });
+  }
+
+  async cancelProbe(site: string): Promise<void> {
+    await this.ask('DELETE', ['sites', site, 'probe']);
   }
 
   async connect(profile: IProfile): Promise<ISite | null> {

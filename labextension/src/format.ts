@@ -44,6 +44,18 @@ export function clock(iso: string, now: Date = new Date()): string {
     : `${then.toLocaleDateString([], { day: 'numeric', month: 'short' })}, ${time}`;
 }
 
+/** The day `2026-11-25` in the browser's way. */
+export function day(iso: string): string {
+  const then = new Date(`${iso}T00:00:00`);
+  return Number.isNaN(then.getTime())
+    ? iso
+    : then.toLocaleDateString([], {
+        day: 'numeric',
+        month: 'short',
+        year: 'numeric'
+      });
+}
+
 /** `FI` as `Finland`; the code itself when nobody knows it. */
 export function countryName(code: string): string {
   try {

@@ -133,6 +133,28 @@ describe('ContinuumModel', () => {
     expect(model.prompts).toHaveLength(0);
   });
 
+  it('says how a probe goes on, and can be told to stop', async () => {
+    const asked: string[] = [];
+    let arrive: (it: null) => void = () => undefined;
+    const model = modelOver({
+      probe: (site, offer) => {
+        asked.push(`${site} ${offer}`);
+        return new Promise(resolve => (arrive = resolve));
+      },
+      cancelProbe: async site => {
+        asked.push(`stop ${site}`);
+      }
+    });
+    const probing = model.probeSite('a', 'a/cpu');
+    expect(model.busy.get('probe:a')).toContain('job');
+    expect(model.busy.has('site:a')).toBe(false);
+    await model.cancelProbe('a');
+    arrive(null);
+    await probing;
+    expect(model.busy.size).toBe(0);
+    expect(asked).toEqual(['a a/cpu', 'stop a']);
+  });
+
   it('is silent once disposed', () => {
     const model = modelOver({});
     let signals = 0;

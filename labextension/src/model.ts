@@ -221,6 +221,19 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     );
   }
 
+  async probeSite(site: string, offer: string): Promise<void> {
+    await this.during(
+      `probe:${site}`,
+      this.trans.__('Submitting a job…'),
+      // What it found comes with the site's next event.
+      () => this.api.probe(site, offer)
+    );
+  }
+
+  async cancelProbe(site: string): Promise<void> {
+    await this.api.cancelProbe(site);
+  }
+
   async answer(id: string, value: string | null): Promise<void> {
     this.dropPrompt(id);
     await this.api.answer(id, value);

@@ -8,6 +8,7 @@ import type {
   IPlan,
   IProfile,
   IPrompt,
+  IReach,
   ISite
 } from './wire';
 
@@ -23,6 +24,8 @@ export interface IContinuumApi {
   refresh(site: string): Promise<ISite | null>;
   connect(profile: IProfile): Promise<ISite | null>;
   disconnect(site: string): Promise<ISite>;
+  probe(site: string, offer: string): Promise<IReach | null>;
+  cancelProbe(site: string): Promise<void>;
   clusters(): Promise<ICluster[]>;
   dryRun(plan: IPlan): Promise<IDryRun>;
   launch(plan: IPlan): Promise<ICluster | null>;
@@ -82,6 +85,8 @@ export interface IContinuumModel {
   connectSite(profile: IProfile): Promise<void>;
   disconnectSite(site: string): Promise<void>;
   refreshSite(site: string): Promise<void>;
+  probeSite(site: string, offer: string): Promise<void>;
+  cancelProbe(site: string): Promise<void>;
   answer(id: string, value: string | null): Promise<void>;
   /** Take in what the event socket brought. */
   apply(change: Change): void;

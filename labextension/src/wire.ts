@@ -59,6 +59,28 @@ export interface ISite {
   readonly account: string;
   readonly docs: string | null;
   readonly offers: readonly IOffer[];
+  readonly reach: IReach | null;
+  readonly probing: string;
+}
+
+/** One thing that a probe looked for at a site. */
+export interface IReachRow {
+  readonly what: string;
+  readonly found: string;
+  readonly verdict: string;
+  readonly reason: string;
+  readonly measured: string | null;
+  readonly expires: string | null;
+}
+
+/** What works at a site, as its last probe measured it. */
+export interface IReach {
+  readonly offer: string;
+  readonly node: string;
+  readonly chosen: string;
+  readonly reachable: boolean;
+  readonly measured: string;
+  readonly rows: readonly IReachRow[];
 }
 
 export interface IWorker {

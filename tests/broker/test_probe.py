@@ -69,13 +69,13 @@ def until(site: str, word: str) -> None:
 def queued_probe() -> Iterator[None]:
     """A probe at a site whose queue is long; afterwards its caller has been told of its end."""
     call_broker("connect", profile=emulated("slow", queue_seconds=600))
-    told: list[str] = []
+    told: list[object] = []
 
     def call() -> None:
         try:
-            probe("slow")
+            told.append(probe("slow"))
         except ContinuumError as error:
-            told.append(str(error))
+            told.append(error)
 
     caller = threading.Thread(target=call)
     caller.start()

@@ -105,6 +105,8 @@ def broker(running_double: BrokerDouble) -> BrokerDouble:
         "stop": sample.CLUSTER | {"state": "stopped"},
         "scale": sample.CLUSTER,
         "dry_run": sample.DRY_RUN,
+        "probe": sample.REACH,
+        "cancel_probe": {},
         "prompts": [],
     }
     return running_double

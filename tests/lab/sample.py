@@ -49,6 +49,8 @@ def site(identifier: str, name: str, state: str, **known: Any) -> dict[str, Any]
         "account": "",
         "docs": None,
         "offers": [],
+        "reach": None,
+        "probing": "",
     }
     return base | known
 
@@ -79,6 +81,49 @@ def emulated(letter: str, country: str, delay: int) -> dict[str, Any]:
 
 CONNECT = "Connect the site first."
 
+
+def row(what: str, verdict: str, found: str = "", reason: str = "", **other: Any) -> dict[str, Any]:
+    measured = None if verdict == "unknown" else "2026-11-22"
+    base = {"what": what, "verdict": verdict, "found": found, "reason": reason}
+    return base | {"measured": measured, "expires": measured and "2026-12-22"} | other
+
+
+REACH: dict[str, Any] = {
+    "offer": "leonardo/boost_usr_prod",
+    "node": "lrdn0417",
+    "chosen": "Workers are reached by SSH exec relay.",
+    "reachable": True,
+    "measured": "2026-11-22",
+    "rows": [
+        row(
+            "SSH forwarding",
+            "fails",
+            reason="leonardo: the login node denies forwarding (open failed).",
+        ),
+        row("SSH exec relay", "works", "21.4 ms there and back, 38.2 MB/s."),
+        row(
+            "Outbound TLS",
+            "unknown",
+            reason="You have configured no address of yours that sites can dial.",
+        ),
+        row(
+            "Outbound",
+            "fails",
+            "pypi.org:443 no route",
+            "Compute nodes have no way out; workers are dialled instead.",
+        ),
+        row("Proxy variables", "fact", "none set"),
+        row("CPU architecture", "fact", "x86_64", measured="2026-11-20"),
+        row("GPU driver", "works", "driver 550.54.15, CUDA 12.4, NVIDIA A100-SXM-64GB"),
+        row(
+            "pip install in a job",
+            "fails",
+            reason="Compute nodes have no way out to a package index. "
+            "`jupyter continuum prepare leonardo` installs from the login node.",
+        ),
+    ],
+}
+
 SITES = [
     emulated("a", "IT", 10),
     emulated("b", "FI", 25),
@@ -107,6 +152,7 @@ SITES = [
         country="IT",
         operator="CINECA",
         account="EUHPC_D01_001",
+        reach=REACH,
         docs="https://docs.hpc.cineca.it",
         offers=[
             offer(

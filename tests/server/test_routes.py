@@ -37,6 +37,8 @@ DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [
         {"group": "a", "jobs": 3},
         ("scale", {"name": "c", "group": "a", "jobs": 3}),
     ),
+    ("POST", "/sites/a/probe", {"offer": "a/b"}, ("probe", {"site": "a", "offer": "a/b"})),
+    ("DELETE", "/sites/a/probe", None, ("cancel_probe", {"site": "a"})),
     ("POST", "/prompts/p-1", {"value": "123456"}, ("answer", {"id": "p-1", "value": "123456"})),
     ("POST", "/prompts/p-1", {"value": None}, ("answer", {"id": "p-1", "value": None})),
     ("POST", "/audit", {"site": "a", "end": True}, ("audit", {"site": "a", "end": True})),

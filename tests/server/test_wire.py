@@ -18,6 +18,8 @@ WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
 MODELS: dict[str, type[BaseModel]] = {
     "IOffer": messages.OfferView,
     "ISite": messages.SiteView,
+    "IReach": messages.ReachView,
+    "IReachRow": messages.ReachRow,
     "IWorker": messages.WorkerView,
     "IGroup": messages.GroupView,
     "ILink": messages.LinkView,

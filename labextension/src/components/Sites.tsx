@@ -10,6 +10,7 @@ import { gpuModels, isConnected, matching } from '../select';
 import type { ISite } from '../wire';
 import { usePanel } from './context';
 import { Offer } from './Offer';
+import { Reach } from './Reach';
 import { Section } from './Section';
 import { Sentence } from './Sentence';
 import { Dot, StateWord } from './State';
@@ -165,6 +166,7 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
           <Offer key={offer.id} offer={offer} />
         ))}
       </ul>
+      {isConnected(site) && <Reach site={site} />}
       {!site.offers.length && (
         <p className="jp-Continuum-hint">{trans.__('No offers known yet.')}</p>
       )}

@@ -15,6 +15,8 @@ export interface IActions {
   showLogs(cluster: ICluster, group: string): void;
   stop(cluster: ICluster): void;
   scale(cluster: ICluster, group: string, jobs: number): void;
+  probe(site: ISite): void;
+  cancelProbe(site: ISite): void;
   answer(prompt: IPrompt): void;
 }
 
