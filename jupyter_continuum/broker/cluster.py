@@ -71,6 +71,8 @@ class Cluster:
         self._on_change = on_change
         self._store = Store(name)
         self._retiring: set[str] = set()
+        self._relinked: set[str] = set()
+        """Agents (``site.agent``) whose link went up or down since the last report."""
         self.home = Home(name, cluster_id, self.folder, authority, self.save)
         self._hub = HubControl(self.folder / "hub.ctl", self._heard, self.home.hub_lives)
         self._links = Links(self.folder, self._hub, self.changed)
@@ -238,6 +240,7 @@ class Cluster:
         match news.get("on"):
             case "up" | "down" as kind:
                 self._links.news(news["agent"], kind == "up")
+                self._relinked.add(news["agent"])
             case "join":
                 self._admission.ask(news["agent"], news["request"])
             case "stats":
@@ -248,7 +251,8 @@ class Cluster:
                     self.changed()
 
     def report(self, workers: Any, tasks: Any) -> dict[str, Any]:  # Any: whatever JSON held
-        """The scheduler tells how it is; the answer names workers to retire."""
+        """The scheduler tells how it is; the answer names workers to retire, and agents
+        to whom the way has changed."""
         before = set(self.workers)
         self.workers = read_workers(workers)
         self.tasks = read_tasks(tasks)
@@ -257,7 +261,8 @@ class Cluster:
             for group in self.groups.values():
                 group.wake()
         self.changed()
-        return {"retire": sorted(self._retiring)}
+        relinked, self._relinked = self._relinked, set()
+        return {"retire": sorted(self._retiring), "relinked": sorted(relinked)}
 
     # What faces ask --------------------------------------------------------------------
 

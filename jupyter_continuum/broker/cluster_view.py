@@ -15,6 +15,7 @@ from jupyter_continuum.broker.messages import (
     WorkerView,
 )
 from jupyter_continuum.planning.reconcile import Phase
+from jupyter_continuum.relay.address import HOME
 
 
 def cluster_view(cluster: Cluster) -> ClusterView:
@@ -46,7 +47,7 @@ def group_view(cluster: Cluster, group: Group) -> GroupView:
         for number in range(group.plan.workers_per_node)
     ]
     wanted = group.wanted * group.plan.nodes * group.plan.workers_per_node
-    ready = sum(worker.state is WorkerState.READY for worker in workers)
+    ready = sum(_works(cluster, worker) for worker in workers)
     return GroupView(
         name=group.plan.name,
         site=group.plan.site,
@@ -59,6 +60,21 @@ def group_view(cluster: Cluster, group: Group) -> GroupView:
         carrier=", ".join(sorted({a.carrier for job in group.live for a in job.agents if a.up})),
         workers=workers,
     )
+
+
+def _works(cluster: Cluster, worker: WorkerView) -> bool:
+    """Whether it is given tasks: also one with a gap to some site."""
+    if worker.state is WorkerState.UNREACHABLE:
+        return HOME not in cluster.workers[worker.name]["unreachable_from"]
+    return worker.state is WorkerState.READY
+
+
+def _from(gaps: list[str]) -> str:
+    """``the scheduler``, or ``north, south and west``."""
+    if HOME in gaps:
+        return "the scheduler, and is given no tasks"
+    *most, last = gaps
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def worker_view(
@@ -100,6 +116,8 @@ def _worker_state(
         if agent.granted and not agent.up:
             lost = f"its link is down; last heard of {seen} s ago"
             return WorkerState.LOST, f"{lost}. {agent.trouble}".removesuffix(". ")
+        if gaps := report["unreachable_from"]:
+            return WorkerState.UNREACHABLE, f"joined, unreachable from {_from(gaps)}"
         return WorkerState.READY, ""
     if job.phase in (Phase.PLANNED, Phase.SUBMITTING):
         return WorkerState.QUEUED, job.reason or "is being submitted"

@@ -129,6 +129,8 @@ class WorkerState(StrEnum):
     STARTING = "starting"
     JOINING = "joining"
     READY = "ready"
+    UNREACHABLE = "unreachable"
+    """Joined, and the scheduler or some site cannot exchange data with it: see its reason."""
     DRAINING = "draining"
     LOST = "lost"
     ENDED = "ended"

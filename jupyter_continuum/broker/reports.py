@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jupyter_continuum.broker.words import one_line
@@ -17,6 +18,8 @@ NUMBERS = (
 WORDS = ("name", "address", "host", "device")
 TASKS = ("running", "done", "waiting")
 
+_SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
 WorkerReport = dict[str, Any]  # words and numbers; a number may be None
 
 
@@ -29,7 +32,13 @@ def read_workers(told: Any) -> dict[str, WorkerReport]:  # Any: whatever JSON he
 
 def _worker(row: dict[str, Any]) -> WorkerReport:
     words: WorkerReport = {word: one_line(row.get(word) or "", 200) for word in WORDS}
-    return words | {number: _number(row.get(number)) for number in NUMBERS}
+    numbers = {number: _number(row.get(number)) for number in NUMBERS}
+    return words | numbers | {"unreachable_from": _sites(row.get("unreachable_from"))}
+
+
+def _sites(told: Any) -> list[str]:
+    found = told if isinstance(told, list) else []
+    return [each for each in found if isinstance(each, str) and _SITE.fullmatch(each)]
 
 
 def read_tasks(told: Any) -> dict[str, int]:  # Any: whatever JSON held

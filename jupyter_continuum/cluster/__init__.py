@@ -8,6 +8,12 @@ signatures    whether the overridden parts of distributed are as we know them
 log           one line per event
 wide_link     Dask configuration for links between sites
 replicas      which copies of a result may go
+reachability  which workers can exchange results, and who is asked; pure
+dialling      whether workers can be dialled
+verification  joining is verified: gaps are found, told and looked at again
+memory        where copies of results may go
+http_socket   HTTP on a private Unix socket
+pages         pages of workers, beside the scheduler's own
 scheduler     distributed's Scheduler, with these changes
 report        what the scheduler tells the broker, once a second
 attach        a Client for a notebook

@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 class Report(SchedulerPlugin):
     """Reports to the broker's Unix socket; the scheduler never waits for it.
 
-    The broker may answer with ``{"retire": [worker names]}``.
+    The broker may answer with ``{"retire": [worker names], "relinked": [agents]}``; the way to
+    those agents has changed.
     """
 
     name = "continuum-report"
@@ -102,7 +103,12 @@ class Report(SchedulerPlugin):
             "host": str(worker.extra.get("node", worker.host)),
             "device": str(worker.extra.get("device", "")),
             "pid": worker.pid,
+            "unreachable_from": sorted(self._unreachable(worker.address)),
         }
+
+    def _unreachable(self, worker: str) -> frozenset[str]:
+        verification = getattr(self._scheduler, "verification", None)  # a stock one has none
+        return verification.found.get(worker, frozenset()) if verification else frozenset()
 
     async def _keep_telling(self) -> None:
         while True:
@@ -139,14 +145,17 @@ class Report(SchedulerPlugin):
             writer.close()
 
     def _heed(self, answer: dict[str, Any]) -> None:
-        result = answer.get("result")
-        names = result.get("retire") if isinstance(result, dict) else None
-        assert self._scheduler is not None
-        known = [name for name in names or () if name in self._scheduler.aliases]
+        found = answer.get("result")
+        result = found if isinstance(found, dict) else {}
+        scheduler = self._scheduler
+        assert scheduler is not None
+        if result.get("relinked") and (known_ways := getattr(scheduler, "verification", None)):
+            known_ways.look_again(result["relinked"])
+        known = [name for name in result.get("retire") or () if name in scheduler.aliases]
         if not known:
             return
         work = asyncio.create_task(
-            self._scheduler.retire_workers(names=known, close_workers=True, remove=True)
+            scheduler.retire_workers(names=known, close_workers=True, remove=True)
         )
         self._retiring.add(work)
         work.add_done_callback(self._retired)

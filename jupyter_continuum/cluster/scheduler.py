@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import time
 import weakref
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Scheduler
 from distributed.core import Status
-from distributed.scheduler import TaskState
+from distributed.scheduler import DEFAULT_EXTENSIONS, TaskState, WorkerState
 
-from jupyter_continuum.cluster import http_socket
+from jupyter_continuum.cluster import http_socket, reachability
+from jupyter_continuum.cluster.memory import MemoryManager
 from jupyter_continuum.cluster.signatures import check_signatures
+from jupyter_continuum.cluster.verification import Verification
+from jupyter_continuum.relay.address import HOME
 
 
 class ContinuumScheduler(Scheduler):
-    """Remembers which results are meant to have several copies (see ``replicas``)."""
+    """Remembers which results are meant to have several copies (see ``replicas``), and gives a
+    worker no task whose data lies across a gap (see ``reachability``).
+    """
 
     def __init__(
         self,
@@ -30,7 +38,13 @@ class ContinuumScheduler(Scheduler):
         self._cluster = cluster
         self._dashboard_socket = dashboard_socket
         self.wanted_copies: weakref.WeakKeyDictionary[TaskState, int] = weakref.WeakKeyDictionary()
-        super().__init__(*args, **kwargs)
+        self.gaps: dict[str, frozenset[str]] = {}
+        """The sites that a worker is not known to reach, by its address. Empty when all is well."""
+        self._held: dict[str, str] = {}
+        """The status that workers say they have, of those that we cannot reach."""
+        super().__init__(*args, extensions=_extensions(), **kwargs)
+        self.verification = Verification(self)
+        self.add_plugin(self.verification)
 
     def start_http_server(
         self,
@@ -53,6 +67,151 @@ class ContinuumScheduler(Scheduler):
         if self._dashboard_socket is not None:
             self._dashboard_socket.unlink(missing_ok=True)
 
+    # Gaps ------------------------------------------------------------------------------
+
+    def set_gaps(self, worker: str, sites: frozenset[str], *, leave_running: bool = True) -> None:
+        """``worker`` reaches all sites but these; without HOME among its ways it gets nothing.
+
+        Tasks that wait for data across a new gap are taken back, and unless ``leave_running``
+        all that a worker was given that the scheduler cannot reach.
+        """
+        before = self.gaps.pop(worker, frozenset())
+        if sites:
+            self.gaps[worker] = sites
+        ws = self.workers.get(worker)
+        if ws is None or sites == before:
+            return
+        stimulus_id = f"gaps-{time.time()}"
+        if HOME in sites - before:
+            self._held[worker] = ws.status.name
+            if ws.status == Status.running:
+                super().handle_worker_status_change("paused", ws, stimulus_id)
+        if HOME in before - sites:
+            status = self._held.pop(worker, "paused")
+            if ws.status == Status.paused:
+                super().handle_worker_status_change(status, ws, stimulus_id)
+        if sites - before:
+            everything = HOME in sites and not leave_running
+            self._take_back(ws, stimulus_id, everything=everything)
+        if before - sites:
+            self._reconsider(stimulus_id)
+
+    def forget_gaps(self, worker: str) -> None:
+        """``worker`` has left."""
+        self.gaps.pop(worker, None)
+        self._held.pop(worker, None)
+
+    def barred_from(self, results: Iterable[TaskState]) -> set[WorkerState]:
+        """The workers that cannot get at one of ``results``."""
+        if not self.gaps:
+            return set()
+        holders = [{ws.address for ws in each.who_has} for each in results if each.who_has]
+        found = reachability.barred(holders, self.workers, self.gaps)
+        return {self.workers[address] for address in found}
+
+    def valid_workers(self, ts: TaskState) -> set[WorkerState] | None:
+        valid: set[WorkerState] | None = super().valid_workers(ts)
+        if not self.gaps or not (barred := self.barred_from(ts.dependencies)):
+            return valid
+        able = self.running - barred
+        if valid is None:
+            return able
+        return (valid - barred) or (able if ts.loose_restrictions else set())
+
+    def _add_to_processing(self, ts: TaskState, ws: WorkerState, stimulus_id: str) -> Any:
+        """Every placement comes by here; those of root tasks look at no data."""
+        if self.gaps and ws in (barred := self.barred_from(ts.dependencies)):
+            other = self.decide_worker_non_rootish(ts)
+            if other is None or other in barred:
+                return self._not_now(ts)
+            ws = other
+        return super()._add_to_processing(ts, ws, stimulus_id=stimulus_id)
+
+    def _not_now(self, ts: TaskState) -> Any:
+        """Nobody gets at all that ``ts`` needs: it waits as a task without a worker."""
+        if ts.state == "queued":
+            self.queued.add(ts)  # its caller has taken it out already
+            return {ts.key: "released"}, {}, {}
+        if ts.state == "no-worker":
+            self.unrunnable[ts] = time.monotonic()
+            return {}, {}, {}
+        return {ts.key: "no-worker"}, {}, {}
+
+    def _task_to_msg(self, ts: TaskState) -> dict[str, Any]:
+        message: dict[str, Any] = super()._task_to_msg(ts)
+        if self.gaps and ts.processing_on is not None:
+            message["who_has"] = self._within_reach(ts.processing_on.address, message["who_has"])
+        return message
+
+    def handle_request_refresh_who_has(
+        self, keys: Iterable[Any], worker: str, stimulus_id: str
+    ) -> None:
+        if not self.gaps:
+            super().handle_request_refresh_who_has(keys, worker, stimulus_id)
+            return
+        asked = list(keys)
+        known = [key for key in asked if key in self.tasks]
+        super().handle_request_refresh_who_has({*asked} - {*known}, worker, stimulus_id)
+        holders = {key: [ws.address for ws in self.tasks[key].who_has or ()] for key in known}
+        if known:
+            who_has = self._within_reach(worker, holders)
+            message = {"op": "refresh-who-has", "who_has": who_has, "stimulus_id": stimulus_id}
+            self.stream_comms[worker].send(message)
+
+    def request_acquire_replicas(self, addr: str, keys: Iterable[Any], *, stimulus_id: str) -> None:
+        if not self.gaps:
+            super().request_acquire_replicas(addr, keys, stimulus_id=stimulus_id)
+            return
+        tasks = [self.tasks[key] for key in keys]
+        holders = {ts.key: [ws.address for ws in ts.who_has or ()] for ts in tasks}
+        message = {
+            "op": "acquire-replicas",
+            "who_has": self._within_reach(addr, holders),
+            "nbytes": {ts.key: ts.nbytes for ts in tasks},
+            "stimulus_id": stimulus_id,
+        }
+        self.stream_comms[addr].send(message)
+
+    async def gather_on_worker(
+        self, worker_address: str, who_has: dict[Any, list[str]]
+    ) -> set[Any]:
+        near = self._within_reach(worker_address, who_has) if self.gaps else who_has
+        failed = {key for key, holders in near.items() if not holders}
+        if rest := {key: [*holders] for key, holders in near.items() if holders}:
+            failed |= await super().gather_on_worker(worker_address, rest)
+        return failed
+
+    def handle_worker_status_change(
+        self, status: str | Status, worker: str | WorkerState, stimulus_id: str
+    ) -> None:
+        address = worker if isinstance(worker, str) else worker.address
+        name = status if isinstance(status, str) else status.name
+        if address in self._held and name in ("running", "paused"):
+            self._held[address] = name
+            return
+        super().handle_worker_status_change(status, worker, stimulus_id)
+
+    def _within_reach(self, worker: str, who_has: dict[Any, Any]) -> dict[Any, tuple[str, ...]]:
+        return {
+            key: tuple(each for each in holders if reachability.usable(worker, each, self.gaps))
+            for key, holders in who_has.items()
+        }
+
+    def _take_back(self, ws: WorkerState, stimulus_id: str, *, everything: bool) -> None:
+        waiting = {ts for result in ws.has_what for ts in result.waiters or ()}
+        for ts in [*ws.processing, *(waiting - ws.processing)]:
+            at = ts.processing_on
+            if at and ((everything and at is ws) or at in self.barred_from(ts.dependencies)):
+                self._reschedule(ts.key, stimulus_id=stimulus_id)
+
+    def _reconsider(self, stimulus_id: str) -> None:
+        """There are more ways than before: tasks that had no worker may have one."""
+        waiting = sorted(self.unrunnable, key=lambda ts: ts.priority or (), reverse=True)
+        self.transitions({ts.key: "processing" for ts in waiting}, stimulus_id)
+        self.stimulus_queue_slots_maybe_opened(stimulus_id=stimulus_id)
+
+    # Copies ----------------------------------------------------------------------------
+
     async def replicate(
         self,
         keys: list[Any],
@@ -62,20 +221,43 @@ class ContinuumScheduler(Scheduler):
         delete: bool = True,
         stimulus_id: str | None = None,
     ) -> dict[str, Any] | None:
-        able = self._able_workers(workers)
-        wanted = able if n is None else min(n, able)
+        refused: list[Any] = []
+        for group, able in self._by_reach(keys, workers):
+            if able == [] and self.gaps:
+                refused += group
+                continue
+            count = self._able_workers(able)
+            wanted = count if n is None else min(n, count)
+            for key in group:
+                if (ts := self.tasks.get(key)) is not None:
+                    self.wanted_copies[ts] = wanted
+            answer: dict[str, Any] | None = await super().replicate(
+                group,
+                n=n,
+                workers=able,
+                branching_factor=branching_factor,
+                delete=delete,
+                stimulus_id=stimulus_id,
+            )
+            refused += (answer or {}).get("keys", ())
+        return {"status": "partial-fail", "keys": refused} if refused else None
+
+    def _by_reach(
+        self, keys: list[Any], workers: Iterable[str] | None
+    ) -> list[tuple[list[Any], list[str] | None]]:
+        """``keys``, apart by the workers that can have copies of them; None is all of them."""
+        chosen = None if workers is None else [*workers]
+        groups: dict[frozenset[WorkerState], list[Any]] = defaultdict(list)
         for key in keys:
-            if (ts := self.tasks.get(key)) is not None:
-                self.wanted_copies[ts] = wanted
-        answer: dict[str, Any] | None = await super().replicate(
-            keys,
-            n=n,
-            workers=workers,
-            branching_factor=branching_factor,
-            delete=delete,
-            stimulus_id=stimulus_id,
-        )
-        return answer
+            ts = self.tasks.get(key)
+            groups[frozenset(self.barred_from([ts] if ts else []))].append(key)
+        everybody = [*self.workers] if chosen is None else self.workers_list(chosen)
+        return [
+            (group, [each for each in everybody if self.workers[each] not in barred])
+            if barred
+            else (group, chosen)
+            for barred, group in groups.items()
+        ]
 
     def _able_workers(self, workers: Iterable[str] | None) -> int:
         """How many of ``workers`` can take copies, as the stock ``replicate`` counts them."""
@@ -83,3 +265,11 @@ class ContinuumScheduler(Scheduler):
             return len(self.running)
         chosen = (self.workers[address] for address in self.workers_list(workers))
         return sum(worker.status == Status.running for worker in chosen)
+
+
+def _extensions() -> dict[str, Any]:
+    """As distributed chooses them, with copies that stay on this side of a gap."""
+    chosen = DEFAULT_EXTENSIONS | {"amm": MemoryManager}
+    if not dask.config.get("distributed.scheduler.work-stealing"):
+        del chosen["stealing"]
+    return chosen

@@ -43,9 +43,10 @@ def check_signatures() -> None:
 def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
     """What we override or call, and the parameters that it must have, in order."""
     from distributed import Nanny, Scheduler, Worker
-    from distributed.active_memory_manager import ReduceReplicas
-    from distributed.comm.core import BaseListener, Connector
+    from distributed.active_memory_manager import ActiveMemoryManagerExtension, ReduceReplicas
+    from distributed.comm.core import BaseListener, Connector, connect
     from distributed.comm.tcp import TCP, _close_comm, set_tcp_timeout
+    from distributed.core import send_recv
     from distributed.diagnostics.plugin import SchedulerPlugin
     from distributed.http.utils import get_handlers
     from distributed.node import ServerNode
@@ -57,6 +58,20 @@ def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
         Scheduler.retire_workers: (
             "self", "workers", "names", "close_workers", "remove", "stimulus_id", "kwargs",
         ),
+        Scheduler.valid_workers: ("self", "ts"),
+        Scheduler.decide_worker_non_rootish: ("self", "ts"),
+        Scheduler._add_to_processing: ("self", "ts", "ws", "stimulus_id"),
+        Scheduler._task_to_msg: ("self", "ts"),
+        Scheduler._reschedule: ("self", "key", "worker", "stimulus_id"),
+        Scheduler.transitions: ("self", "recommendations", "stimulus_id"),
+        Scheduler.stimulus_queue_slots_maybe_opened: ("self", "stimulus_id"),
+        Scheduler.handle_request_refresh_who_has: ("self", "keys", "worker", "stimulus_id"),
+        Scheduler.request_acquire_replicas: ("self", "addr", "keys", "stimulus_id"),
+        Scheduler.gather_on_worker: ("self", "worker_address", "who_has"),
+        Scheduler.handle_worker_status_change: ("self", "status", "worker", "stimulus_id"),
+        ActiveMemoryManagerExtension._find_recipient: (
+            "self", "ts", "candidates", "pending_repl",
+        ),
         ServerNode.start_http_server: (
             "self", "routes", "dashboard_address", "default_port", "ssl_options",
         ),
@@ -67,6 +82,14 @@ def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
         SchedulerPlugin.transition: (
             "self", "key", "start", "finish", "args", "stimulus_id", "kwargs",
         ),
+        SchedulerPlugin.add_worker: ("self", "scheduler", "worker"),
+        SchedulerPlugin.remove_worker: (
+            "self", "scheduler", "worker", "stimulus_id", "kwargs",
+        ),
+        connect: (
+            "addr", "timeout", "deserialize", "handshake_overrides", "connection_args",
+        ),
+        send_recv: ("comm", "reply", "serializers", "deserializers", "kwargs"),
         Connector.connect: ("self", "address", "deserialize"),
         BaseListener.on_connection: ("self", "comm", "handshake_overrides"),
         TCP.__init__: ("self", "stream", "local_addr", "peer_addr", "deserialize"),

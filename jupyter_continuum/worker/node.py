@@ -14,6 +14,7 @@ from distributed import Nanny, Worker
 from distributed.core import Status
 
 from jupyter_continuum.cluster import http_socket
+from jupyter_continuum.cluster.dialling import silent
 from jupyter_continuum.cluster.log import quiet_libraries
 
 RETIRED = "retired"
@@ -38,6 +39,7 @@ class ContinuumWorker(Worker):
         }
         super().__init__(*args, **kwargs)
         self.handlers["http_get"] = self.http_get
+        self.handlers["reach"] = self.reach
 
     def start_http_server(
         self,
@@ -53,6 +55,10 @@ class ContinuumWorker(Worker):
             self.http_server.stop()
             self._pages.unlink(missing_ok=True)
         await super()._stop_services()  # type: ignore[no-untyped-call]
+
+    async def reach(self, addresses: list[str], seconds: float) -> list[str]:
+        """Those of ``addresses`` (of workers) that do not answer a dial from here."""
+        return await silent(addresses, seconds, self.connection_args)
 
     async def http_get(self, path: str) -> dict[str, Any]:
         """One of this worker's pages: ``{"status", "type", "body"}``."""

@@ -17,6 +17,7 @@ export type WorkerState =
   | 'starting'
   | 'joining'
   | 'ready'
+  | 'unreachable'
   | 'draining'
   | 'lost'
   | 'ended'
