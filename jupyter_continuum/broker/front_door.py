@@ -1,9 +1,9 @@
 """The broker's front door: agents that dial out knock here, prove who they are, and are held.
 
-It listens where the person said (``address.py``), and always at a Unix socket, for a reverse
-proxy or a Jupyter server that passes WebSockets on. Whoever knocks has proved nothing: strangers
-get ``MEET_SECONDS``, there are at most ``STRANGERS`` of them, and none of them is in the way of
-an agent that was let in.
+It listens where the person said (``address.py``): at a port, and where TLS ends at a proxy of the
+person's own at a Unix socket, for that proxy or a Jupyter server to pass WebSockets on. Whoever
+knocks has proved nothing: strangers get ``MEET_SECONDS``, there are at most ``STRANGERS`` of them,
+and none of them is in the way of an agent that was let in.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from jupyter_continuum.broker.address import Address
 from jupyter_continuum.broker.door_certificate import DoorCertificate
 from jupyter_continuum.broker.messages import AddressView
+from jupyter_continuum.broker.start import front_door_path
 from jupyter_continuum.broker.web_socket import WebSocket
 from jupyter_continuum.errors import BrokerError, ContinuumError, RelayError
-from jupyter_continuum.paths import socket_dir
 from jupyter_continuum.relay import handshake
 from jupyter_continuum.relay.pipe import Door, listen_unix
 
@@ -64,8 +63,10 @@ class FrontDoor:
         self._find = find
         self._certificate: DoorCertificate | None = None
         self._doors: list[Door] = []
-        self._meetings: dict[asyncio.Task[None], str] = {}
+        self._strangers: dict[asyncio.Task[None], str] = {}
         """Whoever has proved nothing yet, and the address it came from."""
+        self._meetings: set[asyncio.Task[None]] = set()
+        """The same, and those that are being shown out."""
         self._held: dict[tuple[str, int], _Held] = {}
         self._came = asyncio.Condition()
 
@@ -89,7 +90,7 @@ class FrontDoor:
             door.close()
         self._doors = []
         self.address, self.fault = None, ""
-        unix_path().unlink(missing_ok=True)
+        front_door_path().unlink(missing_ok=True)
 
     async def close(self) -> None:
         """Listen no more, and let go of everybody."""
@@ -140,16 +141,19 @@ class FrontDoor:
     # Who knocks ------------------------------------------------------------------------
 
     def _knock(self, plug: socket.socket) -> None:
-        if len(self._meetings) >= STRANGERS:
-            crowd, _ = Counter(self._meetings.values()).most_common(1)[0]
-            next(task for task, source in self._meetings.items() if source == crowd).cancel()
-        source = _source(plug)
+        if len(self._strangers) >= STRANGERS:
+            crowd, _ = Counter(self._strangers.values()).most_common(1)[0]
+            oldest = next(task for task, source in self._strangers.items() if source == crowd)
+            del self._strangers[oldest]
+            oldest.cancel()
         meeting = asyncio.get_running_loop().create_task(self._meet(plug))
-        self._meetings[meeting] = source
+        self._strangers[meeting] = _source(plug)
+        self._meetings.add(meeting)
         meeting.add_done_callback(self._met)
 
     def _met(self, meeting: asyncio.Task[None]) -> None:
-        del self._meetings[meeting]
+        self._meetings.discard(meeting)
+        self._strangers.pop(meeting, None)
         if not meeting.cancelled():
             meeting.result()
 
@@ -229,21 +233,18 @@ def address_view(door: FrontDoor) -> AddressView | None:
     return AddressView(
         url=address.url,
         listen=f"{listens[0]}:{listens[1]}" if listens else "",
-        socket=str(unix_path()),
+        socket=str(front_door_path()) if address.plain_behind_proxy else "",
         certificate="self-made" if address.self_made else str(address.certificate or ""),
         agents=door.held,
         reason=door.fault,
     )
 
 
-def unix_path() -> Path:
-    """Where a reverse proxy or a Jupyter server of this machine passes WebSockets on."""
-    return socket_dir() / "front-door.sock"
-
-
 async def _listen(address: Address) -> list[socket.socket]:
     """Listening sockets. BrokerError says what is in the way."""
     where, plugs = address.listens_at, list[socket.socket]()
+    if address.plain_behind_proxy:
+        plugs.append(listen_unix(front_door_path()))
     if where is not None:
         host, port = where
         try:
@@ -252,12 +253,14 @@ async def _listen(address: Address) -> list[socket.socket]:
             )
             plugs.append(socket.create_server(found[0][4][:2], family=found[0][0], backlog=BACKLOG))
         except OSError as error:
+            for plug in plugs:
+                plug.close()
             hint = "" if address.listen else " Say where: `--listen 0.0.0.0:PORT`."
             words = (error.strerror or str(error)).rstrip(".")
             raise BrokerError(
                 f"This machine cannot listen at {host}:{port} for {address.url} ({words}).{hint}"
             ) from error
-    return [listen_unix(unix_path()), *plugs]
+    return plugs
 
 
 def _source(plug: socket.socket) -> str:

@@ -267,8 +267,8 @@ class AddressView(Message):
     url: str
     listen: str = ""
     """``host:port`` of this machine; "" where others pass WebSockets on to ``socket`` alone."""
-    socket: str
-    """Unix socket, for a reverse proxy or a Jupyter server of this machine."""
+    socket: str = ""
+    """Unix socket, for a reverse proxy or a Jupyter server of this machine that speaks TLS."""
     certificate: str
     """``self-made``, the path of the person's own, or "" where TLS ends at a proxy."""
     agents: int = 0

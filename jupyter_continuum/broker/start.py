@@ -25,6 +25,11 @@ def socket_path() -> Path:
     return socket_dir() / "broker.sock"
 
 
+def front_door_path() -> Path:
+    """Where a reverse proxy or a Jupyter server of this machine passes WebSockets on."""
+    return socket_dir() / "front-door.sock"
+
+
 def dial(*, start: bool) -> socket.socket:
     """A connection to the broker, which is started first when ``start`` and none answers."""
     path = socket_path()

@@ -35,11 +35,10 @@ def address(options: Namespace) -> int:
 
 def address_text(found: dict[str, Any]) -> str:
     """The address as a person reads it."""
-    where = found["listen"] or "no port of its own"
+    where = " and ".join(filter(None, (found["listen"], found["socket"])))
     lines = [
         f"{found['url']}: {found['reason'] or 'listens'}",
         f"  here        {where}",
-        f"  socket      {found['socket']}",
         f"  certificate {found['certificate'] or 'of the proxy in front'}",
         f"  agents      {found['agents']} wait there",
     ]

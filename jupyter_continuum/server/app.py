@@ -11,6 +11,7 @@ from jupyter_continuum import __version__
 from jupyter_continuum.paths import config_dir
 from jupyter_continuum.server.dashboard import DASHBOARD
 from jupyter_continuum.server.link import BrokerLink, Event
+from jupyter_continuum.server.passage import PASSAGE
 from jupyter_continuum.server.routes import ROUTES
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ContinuumExtension(ExtensionApp):
             self.serverapp.io_loop.add_callback(self.link.warm_up)
 
     def initialize_handlers(self) -> None:
-        self.handlers.extend([*ROUTES, *DASHBOARD])
+        self.handlers.extend([*ROUTES, *DASHBOARD, *PASSAGE])
 
     async def stop_extension(self) -> None:
         """Ends this server's conversation; broker and clusters go on."""

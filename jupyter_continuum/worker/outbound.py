@@ -85,7 +85,8 @@ class Outbound:
             way = way_out(self._url, self._environment)
             async with asyncio.timeout(OPEN_SECONDS):
                 web = await self._knock(way)
-        except (RelayError, OSError, TimeoutError, WebSocketException) as error:
+        except (RelayError, OSError, ValueError, WebSocketException) as error:
+            # ValueError: a redirect to what is no address.
             self._say(sentence(error, way))
             return "failed"
         self._say("")

@@ -80,7 +80,7 @@ def sentence(error: Exception, way: WayOut) -> str:
             f"(HTTP {error.response.status_code}): check the path of the address, and that the "
             "broker runs."
         )
-    if isinstance(error, WebSocketException):
+    if isinstance(error, WebSocketException | ValueError):
         return f"what answers at {way.place} hung up before the agent was let in."
     words = _words(error)
     if way.proxy:

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from jupyter_continuum.broker import front_door
 from jupyter_continuum.broker.address import Address
-from jupyter_continuum.broker.front_door import unix_path
+from jupyter_continuum.broker.start import front_door_path
 from jupyter_continuum.errors import BrokerError, SiteUnreachable
 from jupyter_continuum.relay import handshake
 from jupyter_continuum.sites.testing import echoed
@@ -26,6 +26,9 @@ from tests.dial_out import CLUSTER, Outside, echo, free_port, make_ticket, outsi
 async def out() -> AsyncIterator[Outside]:
     async with outside() as made:
         yield made
+
+
+BEHIND = Address(url="wss://hub.example.org/user/me", plain_behind_proxy=True)
 
 
 def knocking(out: Outside, name: str, **words: object) -> connect:
@@ -93,15 +96,16 @@ async def test_a_browser_is_turned_away_wherever_it_comes_from(out: Outside) -> 
 @pytest.mark.parametrize(
     "words", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01" + bytes(99), bytes(70_000)]
 )
-async def test_other_tongues_are_closed(out: Outside, words: bytes) -> None:
-    reader, writer = await asyncio.open_unix_connection(unix_path())
-    writer.write(words)
-    writer.write_eof()
-    async with asyncio.timeout(5):
-        with contextlib.suppress(ConnectionError):
-            answer = await reader.read()
-            assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
-    writer.close()
+async def test_other_tongues_are_closed(words: bytes) -> None:
+    async with outside(BEHIND):
+        reader, writer = await asyncio.open_unix_connection(front_door_path())
+        writer.write(words)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionError):
+                answer = await reader.read()
+                assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+        writer.close()
 
 
 async def test_who_says_nothing_has_to_go(out: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +132,7 @@ async def test_a_crowd_of_strangers_is_bounded_and_in_nobodys_way(
             with contextlib.suppress(ConnectionError):
                 for there, _ in crowd[:30]:
                     assert await there.read() == b""
-        assert len(out.door._meetings) <= 8
+        assert len(out.door._strangers) <= 8
         writer.write(b"2")
         assert await reader.readexactly(1) == b"2"
         for _, there in crowd:
@@ -158,11 +162,13 @@ async def test_an_agent_that_hangs_up_is_held_no_longer(out: Outside) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_it_is_dialled_by_its_unix_socket_too(out: Outside) -> None:
+async def test_behind_a_proxy_it_is_dialled_by_its_unix_socket(out: Outside) -> None:
+    assert not front_door_path().exists()  # nobody was told of it
+    await out.door.open(BEHIND)
     ticket = make_ticket("far", outbound=out.told)
     async with out.agent(echo, ticket=ticket):
         uri = f"ws://any/user/me/link/{CLUSTER}/{ticket.name}"
-        async with unix_connect(str(unix_path()), uri) as web:
+        async with unix_connect(str(front_door_path()), uri) as web:
             await prove(web, ticket.name, ticket.token)
             assert handshake.is_door_word(await web.recv(decode=False), "held")
 

@@ -62,6 +62,14 @@ def missing_for_isolated_site() -> list[str]:
     return lacks
 
 
+def missing_for_proxied_site() -> list[str]:
+    """Without these site C, whose nodes get out through a proxy alone, cannot be built."""
+    lacks = missing_for_any_site() + missing_for_isolated_site()
+    if not found("tinyproxy"):
+        lacks.append("tinyproxy is not installed: apt-get install tinyproxy-bin.")
+    return lacks
+
+
 def missing() -> list[str]:
     return missing_for_any_site() + missing_for_isolated_site()
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from jupyter_continuum.sites.profile import Profile, SshLogin
+from tests.rig import absence
 from tests.rig.rig import Rig, kept, running
 from tests.rig.site import SlurmSite
 
@@ -75,6 +76,16 @@ def slurm_site_b(slurm_rig: Rig) -> SlurmSite:
     if "siteb" not in slurm_rig.sites:
         absent(slurm_rig.lacks)
     return slurm_rig.sites["siteb"]
+
+
+@pytest.fixture(scope="session")
+def slurm_site_c(slurm_rig: Rig) -> SlurmSite:
+    """``sitec``, in a network of its own with the person's machine (``at_home``): its nodes can
+    reach nothing but a proxy that wants a name, the one with GPUs the person's address itself.
+    """
+    if slurm_rig.site_c is None:
+        absent(absence.missing_for_proxied_site())
+    return slurm_rig.up_site_c()
 
 
 @pytest.fixture(params=["sitea", "siteb"])

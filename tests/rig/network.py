@@ -22,10 +22,19 @@ table inet site {{
     iifname "wan0" icmp type echo-request accept
     iifname "wan0" drop
   }}
-  chain forward {{ type filter hook forward priority 0; policy drop; }}
+  chain forward {{
+    type filter hook forward priority 0; policy drop;
+    ip saddr {network}.0/24 ip daddr {network}.0/24 accept
+    {passing}
+  }}
 }}
 """
-"""From outside only ssh to the login node; nothing passes through it, in either direction."""
+"""From outside only ssh to the login node; through it passes nothing but what is named. Between
+nodes all may pass: where br_netfilter is loaded, as for Kubernetes, they meet this chain too."""
+PASSING = """
+    ct state established,related accept
+    ip saddr {{ {sources} }} ip daddr {home} tcp dport {port} accept
+"""
 
 
 def command(*words: str | Path, stdin: str = "") -> str:
@@ -54,6 +63,11 @@ class Network:
     spec: SiteSpec
     daemons: Daemons
 
+    @property
+    def outside(self) -> list[str]:
+        """Prefix that runs a command where the person is: on this machine, or in its own home."""
+        return self.inside(self.spec.home) if self.spec.home else []
+
     def namespace(self, machine: str) -> str:
         return f"jcr{self.spec.instance}-{machine}"
 
@@ -70,12 +84,12 @@ class Network:
     def up(self) -> None:
         spec, login = self.spec, self.namespace(self.spec.login)
         command("ip", "-batch", "-", stdin=self._machines())
-        device = f"jcr{spec.instance}-wan"
+        device = "wan0" if spec.home else f"jcr{spec.instance}-wan"
         self.daemons.spawn(
             "wanlink",
             [
                 wanlink_program(),
-                "-",
+                f"/run/netns/{self.namespace(spec.home)}" if spec.home else "-",
                 device,
                 f"/run/netns/{login}",
                 "wan0",
@@ -90,8 +104,8 @@ class Network:
             f"{spec.name}: no wide-area link; see {self.daemons.log}/wanlink.out",
         )
         command(
-            "ip", "-batch", "-",
-            stdin=f"addr add {spec.outside_address}/30 dev {device}\n"
+            *self.outside, "ip", "-batch", "-",
+            stdin=f"link set lo up\naddr add {spec.outside_address}/30 dev {device}\n"
             f"link set {device} up mtu 1500\n"
             # So that dialling a compute node meets the site's firewall, not our default route.
             f"route replace {spec.network}.0/24 via {spec.login_address}\n",
@@ -102,37 +116,53 @@ class Network:
             "link set wan0 up mtu 1500\n"
             f"route replace default via {spec.outside_address}\n",
         )  # fmt: skip
-        rules = FIREWALL.format(first=spec.ssh_port, last=spec.ssh_port + 2)
+        passing = ""
+        if spec.proxied:
+            command(*self.inside(spec.login), "sysctl", "-qw", "net.ipv4.ip_forward=1")
+            sources = ", ".join([spec.proxy_address, *map(spec.address, spec.gpu_names)])
+            passing = PASSING.format(
+                sources=sources, home=spec.outside_address, port=spec.door_port
+            )
+        rules = FIREWALL.format(
+            first=spec.ssh_port, last=spec.ssh_port + 2, passing=passing, network=spec.network
+        )
         command(*self.inside(spec.login), "nft", "-f", "-", stdin=rules)
 
     def _machines(self) -> str:
         """The login node with a bridge, and a cable from it to every compute node."""
         spec, login = self.spec, self.namespace(self.spec.login)
-        lines = [f"netns add {self.namespace(machine)}" for machine in [spec.login, *spec.nodes]]
+        lines = [f"netns add {self.namespace(machine)}" for machine in spec.machines]
         lines += [
             f"link add lan0 netns {login} type bridge",
             *(
                 f"link add v{number} netns {login} type veth"
                 f" peer name eth0 netns {self.namespace(node)}"
-                for number, node in enumerate(spec.nodes)
+                for number, node in enumerate(self._cabled)
             ),
         ]
         return "\n".join(lines) + "\n"
 
+    @property
+    def _cabled(self) -> list[str]:
+        """Machines on the site's own network, beside the login node."""
+        return [*self.spec.nodes, *filter(None, [self.spec.proxy])]
+
     def configure(self) -> None:
         """Addresses inside the namespaces."""
         spec = self.spec
-        cables = "".join(f"link set v{n} master lan0 up\n" for n in range(len(spec.nodes)))
+        cables = "".join(f"link set v{n} master lan0 up\n" for n in range(len(self._cabled)))
         command(
             "ip", "-n", self.namespace(spec.login), "-batch", "-",
             stdin=f"link set lo up\naddr add {spec.control_address}/24 dev lan0\n"
             f"link set lan0 up\n{cables}",
         )  # fmt: skip
-        for node in spec.nodes:
+        for node in self._cabled:
+            out = spec.proxied and (node == spec.proxy or node in spec.gpu_names)
             command(
                 "ip", "-n", self.namespace(node), "-batch", "-",
                 stdin=f"link set lo up\naddr add {spec.address(node)}/24 dev eth0\n"
-                "link set eth0 up\n",
+                "link set eth0 up\n"
+                + (f"route add default via {spec.control_address}\n" if out else ""),
             )  # fmt: skip
 
     def down(self) -> None:
@@ -140,7 +170,7 @@ class Network:
         present = subprocess.run(
             ["ip", "-o", "netns", "list"], capture_output=True, text=True, check=False
         ).stdout.split()
-        for machine in [self.spec.login, *self.spec.nodes]:
+        for machine in self.spec.machines:
             if self.namespace(machine) in present:
                 command("ip", "netns", "del", self.namespace(machine))
 

@@ -1,4 +1,4 @@
-"""Both sites together: which instance, started side by side, always taken down."""
+"""The sites together: which instance, started side by side, always taken down."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ from pathlib import Path
 from tests.rig import absence
 from tests.rig.daemons import RigError, started
 from tests.rig.site import SlurmSite, log_tail
-from tests.rig.spec import SiteSpec
-
-INSTANCES = 8
-"""Test runs that may go on at the same time on one machine."""
+from tests.rig.spec import INSTANCES, SiteSpec
 
 
 class Rig:
@@ -34,6 +31,14 @@ class Rig:
             self.sites["sitea"] = SlurmSite(site_a(instance, self.root))
         if not self.lacks:
             self.sites["siteb"] = SlurmSite(site_b(instance, self.root))
+        self.site_c: SlurmSite | None = None
+        """Started by ``up_site_c`` alone; None where it cannot be had."""
+        if not absence.missing_for_proxied_site():
+            self.site_c = SlurmSite(site_c(instance, self.root))
+
+    @property
+    def every(self) -> list[SlurmSite]:
+        return [*self.sites.values(), *([self.site_c] if self.site_c else [])]
 
     def up(self) -> None:
         """Start the sites side by side; on failure everything is taken down again."""
@@ -48,8 +53,21 @@ class Rig:
                 raise RigError(f"{error}\n{tails}") from None
             raise
 
+    def up_site_c(self) -> SlurmSite:
+        """Start it where it does not run yet."""
+        site = self.site_c
+        assert site is not None
+        if not site.spec.root.exists():
+            try:
+                site.up()
+            except RigError as error:
+                tail = log_tail(site)
+                site.down()
+                raise RigError(f"{error}\n{tail}") from None
+        return site
+
     def down(self) -> None:
-        for site in self.sites.values():
+        for site in self.every:
             site.down()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -92,6 +110,22 @@ def site_b(instance: int, root: Path) -> SiteSpec:
     )
 
 
+def site_c(instance: int, root: Path) -> SiteSpec:
+    """Isolated from a home of its own; nodes of ``cpu`` reach a proxy, of ``gpu`` the home."""
+    return SiteSpec(
+        name="sitec",
+        letter="c",
+        instance=instance,
+        root=root / "c",
+        user=f"jcrig{instance}c",
+        slurm_user="slurm",
+        gpu_nodes=1,
+        isolated=True,
+        proxied=True,
+        gpu_devices=f"{root}/c/gpu/nvidia[0-3]",
+    )
+
+
 def claim() -> Rig:
     """A free instance, after removing what a run that was killed has left behind."""
     with _lock():
@@ -101,7 +135,7 @@ def claim() -> Rig:
                 continue
             rig = Rig(instance)
             rig.down()
-            if not all(_free(site.spec) for site in rig.sites.values()):
+            if not all(_free(site.spec) for site in rig.every):
                 continue  # another person's rig
             rig.root.mkdir(mode=0o755)
             owner.write_text(f"{os.getpid()} {started(os.getpid())}")

@@ -61,6 +61,8 @@ class SlurmSite:
         if self.spec.isolated:
             self.network.up()
             self.network.configure()
+        if self.spec.proxied:
+            self.start_proxy()
         self._start_munge()
         if self.spec.accounts:
             self.accounts.start_database()
@@ -91,6 +93,7 @@ class SlurmSite:
         for name in ("sshd-key", "sshd-code", "sshd-closed", "slurmctld", "slurmdbd", "mariadbd"):
             self.daemons.end(name, force=name in ("slurmctld", "mariadbd"))
         self.daemons.end("munged")
+        self.stop_proxy()
         if self.spec.isolated:
             self.network.down()
         self._end_sessions()
@@ -134,6 +137,28 @@ class SlurmSite:
             argv = [*network, *unshare, "bash", "-c", boot]
         self.daemons.spawn(f"slurmd-{node}", argv)
 
+    @property
+    def at_home(self) -> list[str]:
+        """Prefix that runs a command on the person's machine: nothing where it is this one."""
+        return self.network.outside
+
+    def start_proxy(self) -> None:
+        config = self.spec.path("etc", "tinyproxy.conf")
+        inside = self.network.inside(self.spec.proxy)
+        # With the site's own resolv.conf, as it asks for the name of everybody who comes, and with
+        # nothing of the test's environment, by which the processes of a test are told.
+        alone = [*self._on(self.spec.proxy), "env", "-i", f"PATH={os.environ['PATH']}"]
+        self.daemons.spawn("tinyproxy", [*alone, "tinyproxy", "-d", "-c", str(config)])
+        listening = f":{self.spec.proxy_port} "
+        wait_until(
+            lambda: listening in _said(*inside, "ss", "-Hltn"),
+            f"{self.spec.name}: the proxy does not listen; see {self.daemons.log}/tinyproxy.out",
+        )
+
+    def stop_proxy(self) -> None:
+        """It breaks what passes through it."""
+        self.daemons.end("tinyproxy", force=True)
+
     def stop_sshd(self) -> None:
         """Nobody gets in any more, and whoever is in is thrown out."""
         for door in self.login.ports:
@@ -166,16 +191,19 @@ class SlurmSite:
         self.daemons.spawn("slurmctld", [*self._at_login(), "slurmctld", "-D", "-f", str(path)])
 
     def _at_login(self) -> list[str]:
-        """Prefix for a daemon of the login node: its network, its host name, its /etc/hosts."""
+        return self._on(self.spec.login)
+
+    def _on(self, machine: str) -> list[str]:
+        """Prefix for a daemon there: its network, its host name, its /etc/hosts."""
         if not self.spec.contained:
             return []
         etc = self.spec.path("etc")
         boot = (
-            f"hostname {self.spec.login}; mount --bind {etc}/hosts /etc/hosts; "
+            f"hostname {machine}; mount --bind {etc}/hosts /etc/hosts; "
             f'mount --bind {etc}/resolv.conf /etc/resolv.conf; exec "$@"'
         )
         unshare = ["unshare", "--uts", "--mount", "sh", "-c", boot, "sh"]
-        return [*self.network.inside(self.spec.login), *unshare]
+        return [*self.network.inside(machine), *unshare]
 
     def _start_munge(self) -> None:
         run, etc, log = (self.spec.path(name) for name in ("run", "etc", "log"))
@@ -265,6 +293,8 @@ class SlurmSite:
         (etc / "hosts").write_text(conf.hosts(spec))
         (etc / "resolv.conf").write_text(conf.RESOLV_CONF)
         (etc / "slurm.conf").write_text(conf.slurm_conf(spec))
+        if spec.proxied:
+            (etc / "tinyproxy.conf").write_text(conf.tinyproxy_conf(spec))
         (etc / "gres.conf").write_text(conf.gres_conf(spec))
         if spec.accounts:
             path = etc / "slurmdbd.conf"
@@ -296,6 +326,10 @@ class SlurmSite:
         folder.mkdir()
         for number in range(self.spec.gpus_per_node):
             os.mknod(folder / f"nvidia{number}", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+
+
+def _said(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
 
 def log_tail(site: SlurmSite, lines: int = 30) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+INSTANCES = 8
+"""Test runs that may go on at the same time on one machine."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSpec:
@@ -23,6 +26,8 @@ class SiteSpec:
     memory_mb: int = 64_000
     isolated: bool = False
     """Network namespaces: compute nodes can neither be dialled nor dial out."""
+    proxied: bool = False
+    """Isolated from a home of its own: nodes reach a proxy, and that one port of the home."""
     accounts: bool = False
     """slurmdbd and MariaDB."""
     contained: bool = True
@@ -36,7 +41,9 @@ class SiteSpec:
 
     @property
     def index(self) -> int:
-        return 2 * self.instance + (self.letter == "b")
+        if self.letter in "ab":
+            return 2 * self.instance + (self.letter == "b")
+        return 2 * INSTANCES + self.instance
 
     @property
     def port(self) -> int:
@@ -68,6 +75,33 @@ class SiteSpec:
         return f"{self.network}.1" if self.isolated else "127.0.0.1"
 
     @property
+    def home(self) -> str:
+        """The person's machine, where the site has one of its own; else it is this one."""
+        return f"{self.letter}-home" if self.proxied else ""
+
+    @property
+    def door_port(self) -> int:
+        """Of the home: where the proxy and nodes with a way out may dial."""
+        return self.port + 60
+
+    @property
+    def proxy(self) -> str:
+        return f"{self.letter}-proxy" if self.proxied else ""
+
+    @property
+    def proxy_address(self) -> str:
+        return f"{self.network}.3"
+
+    @property
+    def proxy_port(self) -> int:
+        return self.port + 61
+
+    @property
+    def machines(self) -> list[str]:
+        """All that have a network of their own."""
+        return [self.login, *self.nodes, *filter(None, (self.proxy, self.home))]
+
+    @property
     def cpu_names(self) -> list[str]:
         return [f"{self.letter}-c{number}" for number in range(1, self.cpu_nodes + 1)]
 
@@ -82,6 +116,8 @@ class SiteSpec:
     def address(self, node: str) -> str:
         if not self.isolated:
             return "127.0.0.1"
+        if node == self.proxy:
+            return self.proxy_address
         return f"{self.network}.{11 + self.nodes.index(node)}"
 
     def node_port(self, node: str) -> int:
@@ -193,6 +229,18 @@ def hosts(spec: SiteSpec) -> str:
     if spec.isolated:
         lines.append(f"{spec.outside_address} outside")
     return "\n".join([*lines, *(f"{spec.address(node)} {node}" for node in spec.nodes)]) + "\n"
+
+
+PROXY_USER, PROXY_PASSWORD = "grant", "pro-xy.secret"
+
+
+def tinyproxy_conf(spec: SiteSpec) -> str:
+    """CONNECT to the home's one port, for who names itself."""
+    return (
+        f"User nobody\nGroup nogroup\nListen {spec.proxy_address}\nPort {spec.proxy_port}\n"
+        f"BasicAuth {PROXY_USER} {PROXY_PASSWORD}\nConnectPort {spec.door_port}\n"
+        f"Timeout 600\nMaxClients 100\nLogLevel Connect\n"
+    )
 
 
 RESOLV_CONF = "options timeout:1 attempts:1\n"

@@ -20,6 +20,7 @@ import pytest
 from tests.rig import absence
 from tests.rig.daemons import started, wait_until
 from tests.rig.rig import Rig, folder
+from tests.rig.spec import PROXY_PASSWORD, PROXY_USER
 
 pytestmark = pytest.mark.slurm
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -152,3 +153,28 @@ def test_the_wide_link_takes_twenty_milliseconds(slurm_site_b):
 def test_what_is_missing_is_said_with_the_package_to_install(monkeypatch):
     monkeypatch.setattr(absence, "found", lambda program: program != "slurmctld")
     assert "slurmctld is not installed: apt-get install slurmctld." in absence.missing()
+
+
+def test_compute_nodes_of_site_c_reach_a_proxy_that_wants_a_name_and_nothing_else(slurm_site_c):
+    site, spec = slurm_site_c, slurm_site_c.spec
+    home = ("-sS", "-o", "/dev/null", f"http://{spec.outside_address}:{spec.door_port}/")
+    listening = ["python3", "-m", "http.server", str(spec.door_port)]
+    command = [*site.at_home, *listening]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+
+        def gets(machine: str, *words: str) -> str:
+            argv = [*site.network.inside(machine), "curl", "-m", "3", *words]
+            return subprocess.run(argv, capture_output=True, text=True, check=False).stderr
+
+        through = ("-p", "-x", f"http://{spec.proxy_address}:{spec.proxy_port}")
+        named = ("-U", f"{PROXY_USER}:{PROXY_PASSWORD}")
+        try:
+            wait_until(lambda: gets(spec.gpu_names[0], *home) == "", "the home is not reached")
+            node = spec.cpu_names[0]
+            assert "connect" in gets(node, *home)
+            assert "407" in gets(node, *through, *home)
+            assert gets(node, *through, *named, *home) == ""
+            elsewhere = f"http://{spec.outside_address}:{spec.door_port + 1}/"
+            assert "403" in gets(node, *through, *named, "-sS", elsewhere)
+        finally:
+            server.kill()
