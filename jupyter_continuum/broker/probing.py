@@ -33,8 +33,8 @@ PROGRAM_SECONDS = 100
 MEASURE_SECONDS = 75
 """From the job's start until all must be known."""
 GONE_SECONDS = 30
-LISTEN = {"slurm": "tcp", "kubernetes": "loopback"}
-"""Where the probe's door is, by kind of site; elsewhere a Unix socket."""
+HERE = frozenset({"local", "emulated"})
+"""Kinds of sites on this machine: the probe's door is a Unix socket there."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,7 +98,7 @@ class Probe:
         told = {
             "nonce": self._nonce,
             "token": self._token,
-            "listen": LISTEN.get(session.profile.kind, "unix"),
+            "listen": "unix" if session.profile.kind in HERE else "tcp",
             "outbound": {"host": host, "port": port},
             "login": [{"host": login.host, "port": login.port}] if login else [],
             "python": job_python(session.profile.kind, group.python),

@@ -37,6 +37,9 @@ class Surroundings:
     site: str
     carriers: tuple[CarrierName, ...]
     own_carrier: CarrierName | None = None
+    in_use: CarrierName | None = None
+    in_use_reason: str = ""
+    """Why no better one carries."""
     address: str = ""
     """``host:port`` of the person's own that sites dial; "" without one."""
 
@@ -50,6 +53,8 @@ def surroundings(session: Session) -> Surroundings:
         site=session.site,
         carriers=tuple(carrier.name for carrier in session.carriers),
         own_carrier=session.profile.carrier,
+        in_use=session.ways.carrier,
+        in_use_reason=session.ways.reason,
         address=address_to_dial(session),
     )
 
@@ -112,7 +117,12 @@ class Reach:
         return ReachView(
             offer=offer,
             node=facts.node or "",
-            chosen=choice(found, around.own_carrier),
+            chosen=choice(
+                found,
+                own=around.own_carrier,
+                in_use=around.in_use,
+                in_use_reason=around.in_use_reason,
+            ),
             reachable=any(way.verdict == "works" for way in found),
             measured=max(claim.observed or "" for claim in valid.values()),
             rows=[

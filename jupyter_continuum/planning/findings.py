@@ -40,7 +40,8 @@ def findings(facts: Facts, ways: Sequence[Way], *, site: str) -> tuple[Finding, 
     network = {
         what: judge for what, judge in NETWORK.items() if by_login or judge[0] not in OF_LOGIN
     }
-    rows = (network, NODE, FEATURES)
+    in_pods = any(way.carrier is CarrierName.KUBERNETES for way in ways)
+    rows = (network, NODE, FEATURES | POD_FEATURES if in_pods else FEATURES)
     return (*_carriers(ways), *(row for part in rows for row in _rows(facts, part, site)))
 
 
@@ -198,6 +199,14 @@ def _pip(facts: Facts) -> tuple[str, Verdict, str]:
     )  # fmt: skip
 
 
+def _pip_in_pod(facts: Facts) -> tuple[str, Verdict, str]:
+    if _gets_out(facts):
+        return "", Verdict.WORKS, ""
+    return "", Verdict.FAILS, (
+        "Pods have no way out to a package index. Put the packages into the image."
+    )  # fmt: skip
+
+
 def _cupy(facts: Facts) -> tuple[str, Verdict, str]:
     if facts.driver and not facts.driver.startswith("amdgpu"):
         return "", Verdict.WORKS, ""
@@ -242,4 +251,7 @@ FEATURES: dict[str, tuple[str, Judge]] = {
     "CuPy": ("driver", _cupy),
     "Apptainer images": ("containers", _apptainer),
     "Nodes dial each other": ("addresses", _direct),
+}
+POD_FEATURES: dict[str, tuple[str, Judge]] = {
+    "pip install in a job": ("outbound", _pip_in_pod),
 }

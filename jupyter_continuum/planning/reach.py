@@ -59,11 +59,19 @@ def order(found: Sequence[Way]) -> tuple[CarrierName, ...]:
     return works + unknown if works else ()
 
 
-def choice(found: Sequence[Way], own: CarrierName | None = None) -> str:
-    """The carrier that will be used, or why there is none and what to do: one or two sentences.
+def choice(
+    found: Sequence[Way],
+    *,
+    own: CarrierName | None = None,
+    in_use: CarrierName | None = None,
+    in_use_reason: str = "",
+) -> str:
+    """The carrier that is or will be used, or why there is none and what to do, as sentences.
 
-    ``own`` is what the person has chosen in the profile.
+    ``own`` is what the person has chosen in the profile, ``in_use`` what a cluster rides on now.
     """
+    if in_use is not None:
+        return f"Workers are reached by {WORDS[in_use]} now. {in_use_reason}".strip()
     if own is not None:
         return f"Workers are reached by {WORDS[own]}, as your profile says."
     works = [way for way in found if way.verdict is Verdict.WORKS]

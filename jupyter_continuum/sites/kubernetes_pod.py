@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_continuum.errors import SubmitRefused
+from jupyter_continuum.sites import probe
 from jupyter_continuum.sites.profile import PodFlavour
 from jupyter_continuum.sites.protocols import JobRequest
 
@@ -38,11 +39,13 @@ def check_name(name: str) -> str:
 
 
 def secret(request: JobRequest) -> Manifest:
-    """The join documents of the job; gone from the API once its container has started."""
+    """Join documents, and the program of a probe; gone from the API once its container started."""
     files = {
         f"join-{rank}.json": base64.b64encode(document).decode()
         for rank, document in enumerate(request.join)
     }
+    if request.program == "probe":
+        files[probe.FILE] = base64.b64encode(probe.program().encode()).decode()
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -110,8 +113,6 @@ def check(request: JobRequest, flavour: PodFlavour, site: str) -> None:
         )
     if request.workers_per_node < 1 or request.cpus_per_worker < 1 or request.walltime_seconds < 1:
         raise SubmitRefused(f"{offer}: a job of nothing was asked for. Ask for one worker.")
-    if request.program != "worker":
-        raise SubmitRefused(f"{offer}: a pod runs workers alone, and a probe was asked for.")
     if request.prologue:
         raise SubmitRefused(
             f"{offer}: a pod runs no shell lines before its worker. Remove the prologue from the "
@@ -145,7 +146,7 @@ def _container(request: JobRequest, flavour: PodFlavour) -> Manifest:
     return {
         "name": CONTAINER,
         "image": flavour.image,
-        "command": [_python(request, flavour), "-m", "jupyter_continuum.worker", FOLDER],
+        "command": _command(request, flavour),
         "env": _environment(request, flavour),
         "resources": {"requests": limits, "limits": dict(limits)},
         "securityContext": {
@@ -158,6 +159,13 @@ def _container(request: JobRequest, flavour: PodFlavour) -> Manifest:
             {"name": "tickets", "mountPath": TICKETS, "readOnly": True},
         ],
     }
+
+
+def _command(request: JobRequest, flavour: PodFlavour) -> list[str]:
+    python = _python(request, flavour)
+    if request.program == "probe":
+        return ["/bin/sh", "-c", probe.command(python, TICKETS)]
+    return [python, "-m", "jupyter_continuum.worker", FOLDER]
 
 
 def _resources(request: JobRequest, flavour: PodFlavour) -> dict[str, str]:

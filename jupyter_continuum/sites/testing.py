@@ -406,6 +406,32 @@ class LauncherTests:
         assert request.name not in {agent.job for agent in await launcher.agents()}
         assert await launcher.log(request.name) == ""
 
+    async def test_a_probe_travels_with_its_job(
+        self, launcher: Launcher, job: Callable[..., JobRequest]
+    ) -> None:
+        nonce = secrets.token_hex(16)
+        told: dict[str, Any] = {
+            "nonce": nonce,
+            "token": secrets.token_hex(32),
+            "listen": "tcp",
+            "outbound": {"host": "127.0.0.1", "port": 9},
+            "login": [],
+            "python": "python3",
+            "seconds": 60,
+        }
+        secret = json.dumps(told).encode()
+        request = job("", join=[secret], python="/nowhere/python", program="probe")
+        assert told["token"] not in launcher.script(request)
+        await launcher.submit(request)
+        (agent,) = await announced(launcher, request.name, 1)
+        assert all(endpoint.port for endpoint in agent.endpoints)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not is_measured(log := await launcher.log(request.name), nonce):
+                await asyncio.sleep(0.1)
+        facts, odd = read_facts(log, nonce)
+        assert (facts.node is None, facts.architecture is None, odd) == (False, False, ())
+        assert told["token"] not in log
+
     async def test_unknown_names_are_no_error(self, launcher: Launcher) -> None:
         name = f"jc-nobody-g-{secrets.token_hex(4)}"
         await launcher.cancel([name])
@@ -449,32 +475,6 @@ class FolderLauncherTests(LauncherTests):
         log = await launcher.log(request.name)
         assert secret.decode() in log
         assert "-rw------- " in next(line for line in log.splitlines() if "join-0" in line)
-
-    async def test_a_probe_travels_with_its_job(
-        self, launcher: Launcher, job: Callable[..., JobRequest]
-    ) -> None:
-        nonce = secrets.token_hex(16)
-        told: dict[str, Any] = {
-            "nonce": nonce,
-            "token": secrets.token_hex(32),
-            "listen": "tcp",
-            "outbound": {"host": "127.0.0.1", "port": 9},
-            "login": [],
-            "python": "python3",
-            "seconds": 60,
-        }
-        secret = json.dumps(told).encode()
-        request = job("", join=[secret], python="/nowhere/python", program="probe")
-        assert told["token"] not in launcher.script(request)
-        await launcher.submit(request)
-        (agent,) = await announced(launcher, request.name, 1)
-        assert all(endpoint.port for endpoint in agent.endpoints)
-        async with asyncio.timeout(WAIT_SECONDS):
-            while not is_measured(log := await launcher.log(request.name), nonce):
-                await asyncio.sleep(0.1)
-        facts, odd = read_facts(log, nonce)
-        assert (facts.node is None, facts.architecture is None, odd) == (False, False, ())
-        assert told["token"] not in log
 
     async def test_odd_announcements_are_left_out(
         self, launcher: Launcher, job: Callable[..., JobRequest]

@@ -81,7 +81,11 @@ def test_a_door_that_denies_forwarding_is_measured_to_deny_it(
     assert rows[FORWARD]["verdict"] == "fails"
     assert "denies forwarding" in rows[FORWARD]["reason"]
     assert rows["CPU architecture"]["found"] == "x86_64"
-    assert view["reachable"] is (rows.get(EXEC, {}).get("verdict") == "works")
+    assert rows[EXEC]["verdict"] == "works"
+    assert "MB/s" in rows[EXEC]["found"]
+    assert view["reachable"]
+    assert view["chosen"] == "Workers are reached by SSH exec relay."
+    assert rows["GatewayPorts"]["found"] == "no port lent"
 
 
 def test_a_site_whose_nodes_are_taken_is_left_at_the_limit(

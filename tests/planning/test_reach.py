@@ -65,7 +65,15 @@ def test_when_all_fail_it_is_said_why_and_what_to_do() -> None:
 
 def test_the_persons_own_choice_is_what_is_said() -> None:
     found = ways(Facts(trials=(works(A),)), (A, B))
-    assert choice(found, B) == "Workers are reached by SSH exec relay, as your profile says."
+    assert choice(found, own=B) == "Workers are reached by SSH exec relay, as your profile says."
+
+
+def test_what_a_cluster_rides_on_now_is_said_first() -> None:
+    found = ways(Facts(trials=(works(A), works(B))), (A, B))
+    said = choice(found, in_use=B, in_use_reason="Not ssh-forward: it stopped working.")
+    assert said == (
+        "Workers are reached by SSH exec relay now. Not ssh-forward: it stopped working."
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,6 +143,13 @@ def test_no_way_out_means_no_pip_and_says_what_to_do() -> None:
     found = row("pip install in a job", outbound=dial(outcome="no route"))
     assert found.verdict is Verdict.FAILS
     assert "`jupyter continuum prepare leo`" in found.reason
+
+
+def test_in_pods_packages_come_with_the_image() -> None:
+    told = Facts(outbound=dial(outcome="no route"))
+    rows = findings(told, ways(told, (CarrierName.KUBERNETES,)), site="cloud")
+    reasons = {each.what: each.reason for each in rows}
+    assert "into the image" in reasons["pip install in a job"]
 
 
 def test_a_proxy_that_wants_a_password_is_said_to() -> None:

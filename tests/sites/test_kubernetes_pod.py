@@ -99,6 +99,16 @@ def test_selector_tolerations_and_pull_secret_come_from_the_offer() -> None:
     assert spec["securityContext"]["runAsUser"] == spec["securityContext"]["fsGroup"] == 1000
 
 
+def test_a_probe_comes_in_the_secret_and_needs_no_environment() -> None:
+    asked = replace(REQUEST, program="probe")
+    files = manifests.secret(asked)["data"]
+    assert set(files) == {"join-0.json", "probe.py"}
+    assert "import socket" in base64.b64decode(files["probe.py"]).decode()
+    shell, option, line = container(program="probe")["command"]
+    assert (shell, option) == ("/bin/sh", "-c")
+    assert f"{manifests.TICKETS}/probe.py {manifests.TICKETS}" in line
+
+
 def test_the_interpreter_is_the_images_unless_the_profile_names_one() -> None:
     assert container()["command"][0] == "python"
     assert container(python="/opt/conda/bin/python")["command"][0] == "/opt/conda/bin/python"
@@ -112,7 +122,6 @@ def test_the_interpreter_is_the_images_unless_the_profile_names_one() -> None:
         ({"gpus_per_worker": 3}, "6 GPUs"),
         ({"memory_gb_per_worker": 17}, "34 GB of memory"),
         ({"workers_per_node": 0}, "a job of nothing"),
-        ({"program": "probe"}, "workers alone"),
         ({"prologue": "module load x"}, "prologue"),
         ({"python": "python; id"}, "is no file"),
         ({"python": "--help"}, "is no file"),

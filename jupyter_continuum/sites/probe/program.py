@@ -354,11 +354,11 @@ class Door:
             listener.bind(path)
             self.endpoints = [{"path": path}]
         else:
-            near = self._told["listen"] == "loopback"
+            host, _, wanted = os.environ.get("JC_GATEWAY", "0.0.0.0:0").rpartition(":")
             listener = socket.socket()
-            listener.bind(("127.0.0.1" if near else "0.0.0.0", 0))
+            listener.bind((host, int(wanted)))
             port = listener.getsockname()[1]
-            hosts = ["127.0.0.1"] if near else [node_name(), *addresses()]
+            hosts = [node_name(), *addresses()] if host == "0.0.0.0" else [host]
             numbers = [host for host in hosts if ":" not in host]
             self.endpoints = [{"host": host, "port": port} for host in numbers][:MAX_ENTRIES]
         listener.listen(8)
