@@ -115,14 +115,18 @@ class Login:
                 "account required pam_permit.so\nsession required pam_permit.so\n"
             )
         for door in self.ports:
-            (self.folder / f"sshd_config.{door}").write_text(self.sshd_config(door))
+            self.write_config(door, forwarding=door != "closed")
+
+    def write_config(self, door: str, *, forwarding: bool) -> None:
+        text = self.sshd_config(door, "yes" if forwarding else "no")
+        (self.folder / f"sshd_config.{door}").write_text(text)
 
     def forget(self) -> None:
         if os.getuid() == 0:
             Path("/etc/pam.d", self.pam_service()).unlink(missing_ok=True)
 
-    def sshd_config(self, door: str) -> str:
-        code, forwarding = door == "code", "no" if door == "closed" else "yes"
+    def sshd_config(self, door: str, forwarding: str) -> str:
+        code = door == "code"
         listen = "0.0.0.0" if self.spec.isolated else "127.0.0.1"
         methods = "publickey,keyboard-interactive:pam" if code else "publickey"
         return (

@@ -168,15 +168,38 @@ class SlurmSite:
     def start_sshd(self) -> None:
         doors = self.login.ports if os.getuid() == 0 else ("key", "closed")
         for door in doors:
-            config = self.spec.path("ssh", f"sshd_config.{door}")
-            argv = [self.login.sshd(door), "-D", "-e", "-f", config]
-            self.daemons.spawn(f"sshd-{door}", [*self._at_login(), *map(str, argv)])
+            self._spawn_sshd(door)
         for door in doors:
-            listening = f":{self.login.ports[door]} "
-            wait_until(
-                lambda text=listening: text in self.client("ss", "-Hltn").stdout,
-                f"{self.spec.name}: sshd does not listen; see {self.daemons.log}/sshd-{door}.out",
-            )
+            self._wait_for_sshd(door)
+
+    def change_forwarding(self, *, allowed: bool) -> None:
+        """The site changes its mind: the sshd that takes keys starts anew, and all sessions end."""
+        self.login.write_config("key", forwarding=allowed)
+        self.daemons.end("sshd-key")
+        self._end_sessions(jobs=False)
+        self._spawn_sshd("key")
+        self._wait_for_sshd("key")
+
+    def relays(self) -> list[int]:
+        """Programs of carrier ssh-exec that run on the login node."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                relay = path.read_bytes().startswith(b"python3\0-IS")
+                found += [int(path.parent.name)] if relay and path.owner() == self.spec.user else []
+        return found
+
+    def _spawn_sshd(self, door: str) -> None:
+        config = self.spec.path("ssh", f"sshd_config.{door}")
+        argv = [self.login.sshd(door), "-D", "-e", "-f", config]
+        self.daemons.spawn(f"sshd-{door}", [*self._at_login(), *map(str, argv)])
+
+    def _wait_for_sshd(self, door: str) -> None:
+        listening = f":{self.login.ports[door]} "
+        wait_until(
+            lambda: listening in self.client("ss", "-Hltn").stdout,
+            f"{self.spec.name}: sshd does not listen; see {self.daemons.log}/sshd-{door}.out",
+        )
 
     def cut(self) -> None:
         self.network.cut()
@@ -255,8 +278,8 @@ class SlurmSite:
                         os.kill(int(path.parent.name), signal.SIGKILL)
         self.daemons.end(name, force=True)
 
-    def _end_sessions(self) -> None:
-        """Processes of the site's user: sessions that sshd left behind."""
+    def _end_sessions(self, *, jobs: bool = True) -> None:
+        """Sessions that sshd left behind, and what else the site's user runs."""
         if os.getuid() != 0:
             return
         found = subprocess.run(
@@ -266,7 +289,7 @@ class SlurmSite:
             with contextlib.suppress(OSError):
                 words = (path / "cmdline").read_bytes()
                 session = words.startswith(f"sshd: {self.spec.user}".encode())
-                if session or (found and path.stat().st_uid == int(found)):
+                if session or (jobs and found and path.stat().st_uid == int(found)):
                     os.kill(int(path.name), signal.SIGKILL)
 
     # Files.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -251,16 +249,6 @@ async def test_forwarding_denied_is_said_when_it_is_asked_for(slurm_site_b, tmp_
             await visit.transport.forward(endpoint, tmp_path / "f.sock")
 
 
-def relays(site) -> list[int]:
-    """Processes of the site's user that run the relay program."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            ours = path.owner() == site.spec.user and path.read_bytes().startswith(b"python3\0-IS")
-            found += [int(path.parent.name)] if ours else []
-    return found
-
-
 @pytest.fixture
 async def echo_there():
     """Beside ``sitea``, whose login node is this machine."""
@@ -282,7 +270,7 @@ async def test_one_relay_program_carries_all_ways_and_ends_with_the_last(
     slurm_site_a, echo_there, tmp_path
 ):
     """A login node allows ten sessions: twelve ways and commands beside them need two or three."""
-    assert not relays(slurm_site_a)
+    assert not slurm_site_a.relays()
     async with Visit(ssh_login(slurm_site_a, "closed")) as visit:
         await visit.transport.connect()
         carrier = by_exec(visit)
@@ -292,7 +280,7 @@ async def test_one_relay_program_carries_all_ways_and_ends_with_the_last(
         assert await asyncio.gather(*map(echoed, paths, words)) == words
         done = await asyncio.gather(*(visit.transport.run("true") for _ in range(8)))
         assert {result.status for result in done} == {0}
-        assert len(relays(slurm_site_a)) == 1
+        assert len(slurm_site_a.relays()) == 1
         for forward in forwards:
             await forward.close()
         await gone(slurm_site_a)
@@ -304,7 +292,7 @@ async def test_a_relay_program_ends_with_a_connection_that_broke(
     async with Visit(ssh_login(slurm_site_a, "closed")) as visit:
         await visit.transport.connect()
         await by_exec(visit).open(echo_there, tmp_path / "f")
-        assert relays(slurm_site_a)
+        assert slurm_site_a.relays()
         visit.transport._connection.ssh.abort()
         await gone(slurm_site_a)
 
@@ -316,18 +304,18 @@ async def test_a_relay_program_that_was_killed_is_started_anew(slurm_site_a, ech
         reader, writer = await asyncio.open_unix_connection(forward.path)
         writer.write(b"x")
         await reader.readexactly(1)
-        (pid,) = relays(slurm_site_a)
+        (pid,) = slurm_site_a.relays()
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(10):
             assert await reader.read() == b"", "who was connected sees the end"
         writer.close()
         assert await echoed(forward.path, b"again") == b"again"
-        assert pid not in relays(slurm_site_a)
+        assert pid not in slurm_site_a.relays()
 
 
 async def gone(site) -> None:
     async with asyncio.timeout(10):
-        while relays(site):
+        while site.relays():
             await asyncio.sleep(0.05)
 
 
