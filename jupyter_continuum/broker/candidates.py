@@ -5,9 +5,11 @@ Pure parsing: text comes in, candidates go out. `candidates_of` alone reads file
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -32,11 +34,15 @@ class Candidate:
     """Why it cannot be used."""
 
 
-def candidates_of(home: Path, user: str) -> list[Candidate]:
+def candidates_of(
+    home: Path, user: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> list[Candidate]:
     """Everything to import under ``home``; a broken file is a candidate with a reason."""
+    told = [part for part in environment.get("KUBECONFIG", "").split(os.pathsep) if part]
+    kubeconfigs = [Path(part) for part in told] or [home / ".kube" / "config"]
     found = ssh_candidates(read_ssh_config(home / ".ssh" / "config"), home=home, user=user)
     for path, parse in (
-        (home / ".kube" / "config", kubernetes_candidates),
+        *((path, kubernetes_candidates) for path in kubeconfigs),
         (home / ".config" / "dask" / "jobqueue.yaml", jobqueue_candidates),
         (home / ".dask" / "jobqueue.yaml", jobqueue_candidates),
     ):
@@ -69,19 +75,27 @@ def ssh_candidates(config: SshConfig, *, home: Path, user: str) -> list[Candidat
 
 
 def kubernetes_candidates(text: str) -> list[Candidate]:
-    """The contexts of a kubeconfig; none of them can be launched on so far."""
+    """The contexts of a kubeconfig; what a pod is made of only the person knows."""
     contexts = _mapping(text).get("contexts") or []
     return [
-        Candidate(
-            source="kubeconfig",
-            name=str(context.get("name", "")),
-            text=f"cluster {(context.get('context') or {}).get('cluster', '?')}",
-            profile={},
-            reason="Kubernetes clusters cannot be launched on yet",
-        )
+        _kubernetes_candidate(str(context.get("name") or ""), context.get("context") or {})
         for context in contexts
         if isinstance(context, dict)
     ]
+
+
+def _kubernetes_candidate(name: str, context: Any) -> Candidate:  # whatever YAML held
+    cluster = context.get("cluster") if isinstance(context, dict) else None
+    if not name or not isinstance(cluster, str):
+        return Candidate("kubeconfig", name or "?", "?", {}, "it names no cluster")
+    site = {"context": name}
+    text = f"cluster {cluster}"
+    if context.get("namespace"):
+        site["namespace"] = str(context["namespace"])
+        text += f", namespace {context['namespace']}"
+    return Candidate(
+        "kubeconfig", name, text, {"kind": "kubernetes", "name": name[:80], "kubernetes": site}
+    )
 
 
 def jobqueue_candidates(text: str) -> list[Candidate]:

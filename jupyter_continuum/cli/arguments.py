@@ -63,7 +63,7 @@ def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add = command("connect", "make a site usable: log in, test, save a profile", json=True)
     add("site", nargs="?", metavar="SITE", help="a site of the catalogue, or a name for your own")
     add("--site", dest="site_option", metavar="SITE", help="the same, as an option")
-    add("--kind", choices=("slurm", "local", "emulated"))
+    add("--kind", choices=("slurm", "kubernetes", "local", "emulated"))
     add("--name", help="what to call a site of your own")
     add("--host", help="login node; left out, sbatch runs on this machine")
     add("--port", type=int)
@@ -93,7 +93,21 @@ def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
         metavar="KEY=VALUE,...",
         help="an imitation on this machine: queue_seconds=5,nodes=2,delay_ms=15,country=NO",
     )
+    add("--context", metavar="NAME", help="of your kubeconfig: the site is a Kubernetes cluster")
+    add("--namespace", metavar="NAME", help="where pods go; left out, the context's own")
+    add("--kubeconfig", metavar="FILE", help="left out, $KUBECONFIG or ~/.kube/config")
+    add("--image", metavar="IMAGE", help="image with a worker environment, for pods")
+    add(
+        "--offer",
+        action="append",
+        metavar="KEY=VALUE,...",
+        help="pods there: name=gpu,cpus=8,memory=32,gpus=1,model=A100,select=KEY:VALUE,"
+        "tolerate=KEY,walltime=60; repeat for more",
+    )
     add("--yes", action="store_true", help="ask nothing; trust the host key that is met first")
+
+    add = command("rbac", "print the rights a Kubernetes site's administrator has to give")
+    add("--cluster-reader", action="store_true", help="the optional ones: to see what is free")
 
     add = command("disconnect", "close the session of a site and forget its profile")
     add("site", metavar="SITE")

@@ -18,6 +18,7 @@ HOME = {
     "stop": "clusters",
     "address": "address",
     "dashboard": "dashboard",
+    "rbac": "rbac",
     "demo": "demo",
     "doctor": "doctor",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 from argparse import Namespace
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.profiles import checked_profile, load_profiles, profiles_dir
 from jupyter_continuum.cli import certificates
 from jupyter_continuum.cli.draft import Draft, merge
+from jupyter_continuum.cli.kubernetes_draft import parse_offer
 from jupyter_continuum.cli.prompts import call_with_person
 from jupyter_continuum.cli.terminal import ask, choose, confirm, interactive, print_json, say
 from jupyter_continuum.errors import ContinuumError, SiteUnreachable
@@ -69,7 +71,7 @@ def choose_site() -> tuple[str, Draft]:
         for site in call_broker("sites", retired=False)
         if site["state"] not in {"retired", "planned"}
     ]
-    candidates = candidates_of(Path.home(), getpass.getuser())
+    candidates = candidates_of(Path.home(), getpass.getuser(), os.environ)
     found = [each for each in candidates if each.profile]
     for each in candidates:
         if not each.profile:
@@ -103,6 +105,8 @@ def draft_from_catalogue(site: str) -> Draft:
         )
     if view["kind"] in {"local", "emulated"}:
         return {"kind": view["kind"]}
+    if view["kind"] == "cloud":
+        return {"kind": "kubernetes"}
     host, port = login_host(site)
     login = {"host": host} | ({"port": port} if port else {})
     return {"kind": "slurm"} | ({"ssh": login} if host else {})
@@ -118,6 +122,8 @@ def login_host(site: str) -> tuple[str, int | None]:
 
 def ask_the_rest(site: str, draft: Draft, options: Namespace) -> None:
     """Fill ``draft`` with what only the person knows."""
+    if draft["kind"] == "kubernetes":
+        ask_of_cluster(draft["kubernetes"])
     if draft["kind"] != "slurm":
         return
     login = dict(draft.get("ssh") or {})
@@ -143,6 +149,33 @@ def ask_the_rest(site: str, draft: Draft, options: Namespace) -> None:
             draft["work_directory"] = directory
 
 
+def ask_of_cluster(cluster: Draft) -> None:
+    """Which context, and what a pod is made of."""
+    if not cluster.get("context"):
+        contexts = [
+            each.name
+            for each in candidates_of(Path.home(), getpass.getuser(), os.environ)
+            if each.source == "kubeconfig" and each.profile
+        ]
+        if not contexts:
+            raise ContinuumError(
+                "Your kubeconfig has no context. Get one from the cluster's owner, then name it "
+                "with --context, and the file with --kubeconfig."
+            )
+        cluster["context"] = contexts[choose("Which context of your kubeconfig?", contexts)]
+    if not cluster.get("namespace"):
+        namespace = ask("Namespace (left empty, the context's own)")
+        cluster |= {"namespace": namespace} if namespace else {}
+    if not cluster.get("offers"):
+        image = ask("Image with a worker environment")
+        cpus = ask("CPUs of a pod", default="2")
+        memory = ask("GB of memory of a pod", default="8")
+        gpus = ask("GPUs of a pod", default="0")
+        name = "cpu" if gpus == "0" else "gpu"
+        text = f"name={name},cpus={cpus},memory={memory},gpus={gpus}"
+        cluster["offers"] = [parse_offer(text, image=image)]
+
+
 def get_certificate(site: str, login: Draft) -> None:
     """Go the site's way to a certificate, where its record or its host says that it has one."""
     from jupyter_continuum.cli.records import record_of, stated
@@ -166,7 +199,20 @@ def checked(site: str, draft: Draft) -> Profile:
     fields = {key: value for key, value in draft.items() if value is not None}
     if fields["kind"] == "emulated":
         fields.setdefault("emulated", {})
+    if fields["kind"] == "kubernetes":
+        complete(site, fields["kubernetes"])
     return checked_profile({**fields, "site": site})
+
+
+def complete(site: str, cluster: Draft) -> None:
+    """Raise ContinuumError where what a Kubernetes site needs was not said."""
+    for word, example in (("context", "NAME"), ("offers", "IMAGE")):
+        if not cluster.get(word):
+            option = "--image" if word == "offers" else f"--{word}"
+            raise ContinuumError(
+                f"{site}: a Kubernetes site needs {option} {example}: "
+                f"`jupyter continuum connect {site} --context NAME --image IMAGE`."
+            )
 
 
 def logged_in(profile: Profile, *, trust: bool) -> Record:
@@ -221,6 +267,11 @@ def report(profile: Profile, view: Record) -> None:
     launchable = [offer["id"] for offer in view["offers"] if offer["launchable"]]
     say(f"{profile.site}: ready, {len(launchable)} offers. {view['reason']}".rstrip())
     path = profiles_dir() / f"{profile.site}.json"
-    say(f"Saved in {path}: login, account and work directory; no password, code or key.")
+    held = (
+        "context, namespace and offers; no token or key"
+        if profile.kind == "kubernetes"
+        else "login, account and work directory; no password, code or key"
+    )
+    say(f"Saved in {path}: {held}.")
     if launchable:
         say(f"Try `jupyter continuum launch --on {launchable[0]}`.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
+from jupyter_continuum.cli.kubernetes_draft import is_kubernetes, merge_kubernetes
 from jupyter_continuum.errors import ContinuumError
 
 Draft = dict[str, Any]  # fields of a Profile, to be checked by it
@@ -14,10 +16,20 @@ _LOGIN = ("host", "port", "user", "key", "certificate", "host_key")
 _PLAIN = ("kind", "name", "account", "qos", "work_directory", "python", "prologue", "carrier")
 
 
-def merge(draft: Mapping[str, Any], options: Namespace, *, user: str) -> Draft:
+def merge(
+    draft: Mapping[str, Any],
+    options: Namespace,
+    *,
+    user: str,
+    environment: Mapping[str, str] = os.environ,
+) -> Draft:
     """``draft`` with everything that was said on the command line put over it."""
     merged: Draft = dict(draft)
     merged |= {key: getattr(options, key) for key in _PLAIN if getattr(options, key) is not None}
+    if is_kubernetes(merged, options):
+        merged["kind"] = options.kind or "kubernetes"
+        site = merge_kubernetes(merged.get("kubernetes"), options, environment)
+        return merged | {"kubernetes": site}
     login = {key: getattr(options, key) for key in _LOGIN if getattr(options, key) is not None}
     if options.no_agent:
         login["use_agent"] = False

@@ -106,12 +106,25 @@ def test_every_ssh_candidate_is_a_profile() -> None:
     assert found[2].text == "default@inner.example.org through gate.example.org, hop.example.org"
 
 
-def test_kubernetes_contexts_are_shown_with_why_they_cannot_be_used() -> None:
-    found = kubernetes_candidates(
-        "contexts:\n- {name: prod, context: {cluster: c1, user: u}}\n- {name: dev}\n"
+def test_kubernetes_contexts_become_sites_and_broken_ones_say_why_not() -> None:
+    prod, team, dev = kubernetes_candidates(
+        "contexts:\n- {name: prod, context: {cluster: c1, user: u}}\n"
+        "- {name: a@b, context: {cluster: c2, user: u, namespace: team}}\n- {name: dev}\n"
     )
-    assert [(each.name, dict(each.profile)) for each in found] == [("prod", {}), ("dev", {})]
-    assert all("cannot be launched on" in each.reason for each in found)
+    assert prod.profile == {
+        "kind": "kubernetes",
+        "name": "prod",
+        "kubernetes": {"context": "prod"},
+    }
+    assert team.profile["kubernetes"] == {"context": "a@b", "namespace": "team"}
+    assert team.text == "cluster c2, namespace team"
+    assert (dict(dev.profile), dev.reason) == ({}, "it names no cluster")
+
+
+def test_contexts_are_read_from_where_the_environment_says(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("contexts: [{name: x, context: {cluster: c}}]")
+    environment = {"KUBECONFIG": str(tmp_path / "elsewhere")}
+    assert [each.name for each in candidates_of(tmp_path, "ada", environment)] == ["x"]
 
 
 def test_slurm_sections_of_jobqueue_become_profiles() -> None:
