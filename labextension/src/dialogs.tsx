@@ -170,8 +170,17 @@ function Parity(props: {
   );
 }
 
-/** Ask how the person logs in to a site. */
+/** Ask how the person logs in to a site, or which cluster they have at a cloud. */
 export async function askProfile(
+  site: ISite,
+  trans: TranslationBundle
+): Answer<IProfile> {
+  return site.kind === 'cloud'
+    ? askCluster(site, trans)
+    : askLogin(site, trans);
+}
+
+async function askLogin(
   site: ISite,
   trans: TranslationBundle
 ): Answer<IProfile> {
@@ -211,6 +220,50 @@ export async function askProfile(
   });
   return result.button.accept && result.value
     ? profileOf(site.id, result.value)
+    : null;
+}
+
+async function askCluster(
+  site: ISite,
+  trans: TranslationBundle
+): Answer<IProfile> {
+  const body = new FormBody(
+    <form
+      className="jp-Continuum-profile"
+      onSubmit={event => event.preventDefault()}
+    >
+      <p className="jp-Continuum-question">{site.reason}</p>
+      <Field name="context" label={trans.__('Context of your kubeconfig')} />
+      <Field
+        name="namespace"
+        label={trans.__('Namespace')}
+        placeholder={trans.__("the context's own when empty")}
+      />
+      <Field name="image" label={trans.__('Image with a worker environment')} />
+      <Field name="cpus" label={trans.__('CPUs of a pod')} placeholder="2" />
+      <Field
+        name="memory"
+        label={trans.__('GB of memory of a pod')}
+        placeholder="8"
+      />
+      <Field name="gpus" label={trans.__('GPUs of a pod')} placeholder="0" />
+      <p className="jp-Continuum-hint">
+        {trans.__('Several offers, node selectors and everything else:')}{' '}
+        <code>jupyter continuum connect {site.id}</code>
+      </p>
+    </form>
+  );
+  const result = await showDialog({
+    title: trans.__('Bind a cluster to %1', site.name),
+    body,
+    focusNodeSelector: 'input',
+    buttons: [
+      Dialog.cancelButton(),
+      Dialog.okButton({ label: trans.__('Connect') })
+    ]
+  });
+  return result.button.accept && result.value
+    ? clusterProfileOf(site.id, result.value)
     : null;
 }
 
@@ -283,5 +336,26 @@ function profileOf(site: string, form: FormData): IProfile {
     kind: 'slurm',
     ssh: { host: value('host'), user: value('user'), ...(key && { key }) },
     ...(account && { account })
+  };
+}
+
+function clusterProfileOf(site: string, form: FormData): IProfile {
+  const value = (name: string) => String(form.get(name) ?? '').trim();
+  const [namespace, gpus] = [value('namespace'), Number(value('gpus') || 0)];
+  const pod = {
+    name: gpus ? 'gpu' : 'cpu',
+    image: value('image'),
+    cpus: Number(value('cpus') || 2),
+    memory_gb: Number(value('memory') || 8),
+    gpus
+  };
+  return {
+    site,
+    kind: 'kubernetes',
+    kubernetes: {
+      context: value('context'),
+      ...(namespace && { namespace }),
+      offers: [pod]
+    }
   };
 }

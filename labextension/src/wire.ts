@@ -188,13 +188,27 @@ export interface IParity {
 /** The person's side of a site; holds no secret. */
 export interface IProfile {
   readonly site: string;
-  readonly kind: 'local' | 'emulated' | 'slurm';
+  readonly kind: 'local' | 'emulated' | 'slurm' | 'kubernetes';
   readonly ssh?: {
     readonly host: string;
     readonly user: string;
     readonly key?: string;
   };
   readonly account?: string;
+  readonly kubernetes?: {
+    readonly context: string;
+    readonly namespace?: string;
+    readonly offers: readonly IPod[];
+  };
+}
+
+/** What one pod of an offer may have. */
+export interface IPod {
+  readonly name: string;
+  readonly image: string;
+  readonly cpus: number;
+  readonly memory_gb: number;
+  readonly gpus: number;
 }
 
 /** What comes over the event socket when something changed. */

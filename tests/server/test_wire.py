@@ -11,7 +11,7 @@ from pydantic import BaseModel
 import jupyter_continuum
 from jupyter_continuum.broker import messages
 from jupyter_continuum.planning.plan import GroupPlan, Plan
-from jupyter_continuum.sites.profile import Profile
+from jupyter_continuum.sites.profile import PodFlavour, Profile
 
 WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
 
@@ -32,6 +32,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "IGroupPlan": GroupPlan,
     "IPlan": Plan,
     "IProfile": Profile,
+    "IPod": PodFlavour,
 }
 
 

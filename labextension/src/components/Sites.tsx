@@ -171,7 +171,7 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
         <p className="jp-Continuum-hint">{trans.__('No offers known yet.')}</p>
       )}
       <p className="jp-Continuum-siteFoot">
-        {site.state === 'catalogued' && hasLogin(site) && (
+        {site.state === 'catalogued' && connectable(site) && (
           <button
             type="button"
             className="jp-Continuum-button"
@@ -222,8 +222,8 @@ function isFar(site: ISite): boolean {
 }
 
 /** True for what is logged in to; clouds are not, and cannot be launched on yet. */
-function hasLogin(site: ISite): boolean {
-  return ['hpc', 'own'].includes(site.kind);
+function connectable(site: ISite): boolean {
+  return ['hpc', 'own', 'cloud'].includes(site.kind);
 }
 
 function Chip(props: {
