@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.rows import (
     CLUSTER_HEAD,
+    FOREIGN_HEAD,
     GROUP_HEAD,
     OFFER_HEAD,
     SITE_HEAD,
@@ -16,6 +17,7 @@ from jupyter_continuum.broker.rows import (
     Record,
     Row,
     cluster_row,
+    foreign_row,
     group_row,
     offer_row,
     site_row,
@@ -34,6 +36,7 @@ __all__ = [
     "attach",
     "clusters",
     "connect",
+    "foreign_clusters",
     "launch",
     "offers",
     "sites",
@@ -87,6 +90,11 @@ def clusters() -> Listing:
     return Listing(call_broker("clusters"), CLUSTER_HEAD, cluster_row)
 
 
+def foreign_clusters() -> Listing:
+    """Clusters of the Dask operator at the person's sites, whoever started them."""
+    return Listing(call_broker("foreign_clusters"), FOREIGN_HEAD, foreign_row)
+
+
 def connect(site: str, *, kind: str = "slurm", **fields: Any) -> Record:
     """Log in at ``site`` and save the profile; ``fields`` are those of a Profile.
 
@@ -118,9 +126,14 @@ def launch(
     return started
 
 
-def attach(name: str | None = None) -> Cluster:
-    """A running cluster by name; the only one there is when no name is given."""
+def attach(name: str | None = None) -> Cluster | ForeignCluster:
+    """A running cluster by name; the only one there is when no name is given.
+
+    ``site/name`` is a cluster that somebody else runs at a site, with the Dask operator.
+    """
     name = name or os.environ.get(CLUSTER_VARIABLE) or _only_cluster()
+    if "/" in name:
+        return ForeignCluster(name)
     return Cluster(call_broker("cluster", name=name)["name"])
 
 
@@ -216,6 +229,38 @@ class Cluster:
     def _shown(self, render: Callable[[Record], str]) -> str:
         try:
             return render(self.view)
+        except ContinuumError as error:
+            return str(error)  # a repr that raises hides the object
+
+
+class ForeignCluster:
+    """A Dask cluster at a site that somebody else runs: a client of it, and no more."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._find()
+
+    def _find(self) -> Record:
+        found = call_broker("foreign_clusters")
+        view: Record | None = next((each for each in found if each["name"] == self.name), None)
+        if view is None:
+            known = ", ".join(each["name"] for each in found) or "none"
+            raise Unknown(f"No cluster of others is called {self.name!r}. There are: {known}.")
+        return view
+
+    def get_client(self, *, asynchronous: bool = False) -> Client:
+        """A Dask client; with ``asynchronous``, await it as any asynchronous ``Client``."""
+        from pathlib import Path
+
+        from jupyter_continuum.cluster.foreign import open_foreign_client
+
+        site, _, name = self.name.partition("/")
+        answer = call_broker("attach_foreign", site=site, name=name)
+        return open_foreign_client(Path(answer["socket"]), asynchronous=asynchronous)
+
+    def __repr__(self) -> str:
+        try:
+            return f"{self.name}: {self._find()['state']}, run by others"
         except ContinuumError as error:
             return str(error)  # a repr that raises hides the object
 

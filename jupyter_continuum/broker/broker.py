@@ -22,6 +22,7 @@ from jupyter_continuum.broker.cluster import Cluster
 from jupyter_continuum.broker.cluster_view import cluster_view
 from jupyter_continuum.broker.dry_run import dry_run
 from jupyter_continuum.broker.environments import Environments, Interpreter
+from jupyter_continuum.broker.foreign import ForeignWays, foreign_views
 from jupyter_continuum.broker.front_door import Caller, FrontDoor, address_view
 from jupyter_continuum.broker.messages import (
     PROTOCOL,
@@ -31,6 +32,7 @@ from jupyter_continuum.broker.messages import (
     ClusterGoneEvent,
     ClusterView,
     DryRun,
+    ForeignClusterView,
     OrphanView,
     ParityView,
     PromptEvent,
@@ -70,6 +72,7 @@ class Broker:
         self._clusters: dict[str, Cluster] = {}
         self._subscribers: dict[object, Callable[[BaseModel], None]] = {}
         self._prompts = Prompts(self._publish)
+        self._ways = ForeignWays()
         self._environments = Environments()
         self._front_door = FrontDoor(self._find_caller)
         self._reach = Reach()
@@ -109,6 +112,7 @@ class Broker:
             self._publishing.cancel()
         await asyncio.gather(*(cluster.leave() for cluster in self._clusters.values()))
         await self._environments.close()
+        await self._ways.close()
         await self._sites.close()
         await self._front_door.close()
 
@@ -284,6 +288,13 @@ class Broker:
 
     async def dashboard(self, *, name: str) -> dict[str, str]:
         return self._cluster(name).dashboard()
+
+    async def foreign_clusters(self) -> list[ForeignClusterView]:
+        sessions = self._sites.sessions.values()
+        return [view for session in sessions for view in foreign_views(session)]
+
+    async def attach_foreign(self, *, site: str, name: str) -> dict[str, Any]:
+        return {"socket": str(await self._ways.open(self._sites.session(site), name))}
 
     async def scale(self, *, name: str, group: str, jobs: int) -> ClusterView:
         if not isinstance(jobs, int) or not 0 <= jobs <= 10_000:

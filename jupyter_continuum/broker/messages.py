@@ -254,6 +254,18 @@ class OrphanView(Message):
     reason: str = ""
 
 
+class ForeignClusterView(Message):
+    """A Dask cluster at a site that somebody else started, with the Dask operator."""
+
+    name: str
+    """``site/name``: what ``attach`` takes."""
+    site: str
+    state: str
+    workers: int | None = None
+    attach: str
+    """The cell that attaches a notebook."""
+
+
 class AssociationView(Message):
     account: str
     qos: list[str] = []
@@ -335,6 +347,8 @@ METHODS = {
     "clusters": "() -> [ClusterView]",
     "cluster": "(name) -> ClusterView",
     "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
+    "foreign_clusters": "() -> [ForeignClusterView]; what others run at the sites",
+    "attach_foreign": "(site, name) -> {socket}; leads to its scheduler, which speaks Dask's tcp",
     "dashboard": "(name) -> {socket}; where Dask's pages are: HTTP on a Unix socket, its owner's",
     "scale": "(name, group, jobs) -> ClusterView",
     "logs": "(name, group: '' or name, lines) -> {job name: text}",

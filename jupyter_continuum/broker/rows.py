@@ -12,6 +12,7 @@ Row = tuple[object, ...]
 SITE_HEAD = ("SITE", "NAME", "KIND", "COUNTRY", "STATE", "OFFERS", "WHY")
 OFFER_HEAD = ("OFFER", "COUNTRY", "GPUS", "CPUS", "MEMORY", "FREE", "WAITING", "LAUNCHABLE")
 CLUSTER_HEAD = ("CLUSTER", "STATE", "GROUPS", "WORKERS", "WHY")
+FOREIGN_HEAD = ("CLUSTER OF OTHERS", "STATE", "WORKERS")
 GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "CARRIER", "WHY")
 WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
 REACH_HEAD = ("WHAT", "FOUND", "VERDICT", "MEASURED")
@@ -47,6 +48,10 @@ def offer_row(offer: Record) -> Row:
 def reach_row(row: Record) -> Row:
     verdict = {"works": "works", "fails": "does not"}.get(row["verdict"])
     return (row["what"], row["found"], verdict, row["measured"])
+
+
+def foreign_row(cluster: Record) -> Row:
+    return cluster["name"], cluster["state"], cluster.get("workers")
 
 
 def cluster_row(cluster: Record) -> Row:

@@ -6,11 +6,13 @@ from argparse import Namespace
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.rows import (
+    FOREIGN_HEAD,
     GROUP_HEAD,
     OFFER_HEAD,
     SITE_HEAD,
     WORKER_HEAD,
     Record,
+    foreign_row,
     group_row,
     offer_row,
     site_row,
@@ -53,10 +55,15 @@ def clusters(options: Namespace) -> int:
     found = [call_broker("cluster", name=options.name)] if named else call_broker("clusters")
     if options.json:
         print_json(found[0] if named else found)
-    elif found:
+        return 0
+    others = [] if named else call_broker("foreign_clusters")
+    if found:
         say("\n\n".join(cluster_text(cluster, with_workers=named) for cluster in found))
-    else:
+    elif not others:
         say("No cluster runs. `jupyter continuum launch --on SITE/OFFER` starts one.")
+    if others:
+        say(("\n" if found else "") + as_text(FOREIGN_HEAD, map(foreign_row, others)))
+        say(f'In Python, `jc.attach("{others[0]["name"]}").get_client()` is a client of it.')
     return 0
 
 

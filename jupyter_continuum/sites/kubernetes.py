@@ -13,13 +13,19 @@ from typing import Any
 
 import yaml
 
-from jupyter_continuum.errors import SiteError, SubmitRefused
+from jupyter_continuum.errors import SiteError, SubmitRefused, Unknown
 from jupyter_continuum.sites import kubernetes_pod as manifests
 from jupyter_continuum.sites.kubernetes_api import KubernetesApi
 from jupyter_continuum.sites.kubernetes_errors import submit_refusal
 from jupyter_continuum.sites.kubernetes_forward import PodCarrier
 from jupyter_continuum.sites.kubernetes_offers import Holding, offers
-from jupyter_continuum.sites.kubernetes_operator import GROUP, foreign_cluster
+from jupyter_continuum.sites.kubernetes_operator import (
+    CLUSTER_NAME,
+    GROUP,
+    foreign_cluster,
+    scheduler_of,
+    scheduler_selector,
+)
 from jupyter_continuum.sites.kubernetes_status import agent_of, job_of, started
 from jupyter_continuum.sites.profile import KubernetesSite, PodFlavour
 from jupyter_continuum.sites.protocols import (
@@ -35,7 +41,7 @@ from jupyter_continuum.sites.protocols import (
 
 LOG_BYTES = 64 * 1024
 LOG_LINES = 1000
-DENIED_SECONDS = 300
+DENIED_SECONDS = 60
 """What may not be read is asked for again after so long: rights are given while we run."""
 HOLDING_SECONDS = 15
 """Between looks at quotas, nodes and the pods of others."""
@@ -57,10 +63,20 @@ class KubernetesTransport:
     def carriers(self) -> tuple[Carrier, ...]:
         return (self._carrier,)
 
-    @property
-    def pods(self) -> PodCarrier:
-        """For ports of pods that are no agents of ours."""
-        return self._carrier
+    async def find_scheduler(self, name: str) -> Agent:
+        """The scheduler's pod of a cluster of the Dask operator."""
+        site, namespace = self.api.site, self.api.namespace
+        if not CLUSTER_NAME.fullmatch(name):
+            raise Unknown(f"{name!r} names no cluster of the Dask operator.")
+        selector = {"labelSelector": scheduler_selector(name)}
+        found = await self.api.items(self.api.path("pods"), "list pods", selector)
+        agent = next((each for pod in found if (each := scheduler_of(pod, name))), None)
+        if agent is None:
+            raise Unknown(
+                f"{site}: no scheduler of a cluster {name!r} runs in namespace {namespace!r}. "
+                "`jupyter continuum list` shows what is there."
+            )
+        return agent
 
     async def close(self) -> None:
         await self._carrier.close()
@@ -142,13 +158,14 @@ class KubernetesLauncher:
     async def forget(self, names: Sequence[str]) -> None:
         for name in names:
             await self._delete("secrets", manifests.check_name(name))
-            await self._delete("pods", name)
+            # Its container has ended: kubelet's tidying up, seconds to a minute, is not waited for.
+            await self._delete("pods", name, gracePeriodSeconds=0)
             self._cancelled.pop(name, None)
             self._started.discard(name)
 
-    async def _delete(self, kind: str, name: str) -> dict[str, Any] | None:
+    async def _delete(self, kind: str, name: str, **params: int) -> dict[str, Any] | None:
         """What was deleted; None when there was nothing of that name."""
-        answer = await self._api.call("DELETE", self._api.path(kind, name))
+        answer = await self._api.call("DELETE", self._api.path(kind, name), params=params)
         if answer.code == 404:
             return None
         if not answer.ok:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
-from jupyter_continuum.sites.kubernetes_status import Record, mapping, text, words
-from jupyter_continuum.sites.protocols import ForeignCluster
+from jupyter_continuum.sites.kubernetes_status import NODE, Record, mapping, text, words
+from jupyter_continuum.sites.protocols import Agent, Endpoint, ForeignCluster
 
 GROUP = "kubernetes.dask.org/v1"
 SCHEDULER_PORT = 8786
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+CLUSTER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def foreign_cluster(resource: Record) -> ForeignCluster | None:
     """The cluster that a DaskCluster describes; None when its name is no Kubernetes name."""
     name = text(mapping(resource.get("metadata")).get("name"))
-    if not _NAME.fullmatch(name):
+    if not CLUSTER_NAME.fullmatch(name):
         return None
     workers = mapping(mapping(resource.get("spec")).get("worker")).get("replicas")
     return ForeignCluster(
@@ -28,6 +28,16 @@ def foreign_cluster(resource: Record) -> ForeignCluster | None:
 def scheduler_selector(name: str) -> str:
     """Selects the pod of the cluster's scheduler."""
     return f"dask.org/cluster-name={name},dask.org/component=scheduler"
+
+
+def scheduler_of(pod: Record, cluster: str) -> Agent | None:
+    """The scheduler in ``pod``; None while it does not run."""
+    name = text(mapping(pod.get("metadata")).get("name"))
+    node = text(mapping(pod.get("spec")).get("nodeName"))
+    running = mapping(pod.get("status")).get("phase") == "Running"
+    if not running or not CLUSTER_NAME.fullmatch(name) or not NODE.fullmatch(node):
+        return None
+    return Agent(cluster, 0, node, (Endpoint(host=name, port=scheduler_port(pod)),))
 
 
 def scheduler_port(pod: Record) -> int:

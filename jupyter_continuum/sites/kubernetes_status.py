@@ -31,8 +31,11 @@ def job_of(pod: Record, warnings: Iterable[Record] = ()) -> Job | None:
     if not NAME.fullmatch(name):
         return None
     state, reason = _state(status, [each for each in warnings if _is_about(each, meta)])
-    if state is JobState.FAILED and meta.get("deletionTimestamp"):
-        state, reason = JobState.CANCELLED, "deleted"
+    if meta.get("deletionTimestamp"):
+        if state is JobState.FAILED:
+            state, reason = JobState.CANCELLED, "deleted"
+        elif state is JobState.RUNNING:
+            reason = "Terminating"
     return Job(
         name=name,
         id=words(meta.get("uid"), 64),

@@ -89,6 +89,14 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class HostsClusters(Transport, Protocol):
+    """A Transport of a site where others run Dask clusters (``SiteStatus.clusters``)."""
+
+    async def find_scheduler(self, name: str) -> Agent:
+        """Where the scheduler of cluster ``name`` listens, for a carrier. Unknown, SiteError."""
+
+
 class Shell(Transport, Protocol):
     """A Transport that runs commands at the site too."""
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.errors import SiteError
+from jupyter_continuum.errors import SiteError, Unknown
 from tests.broker.conftest import View, all_ready, launch, wait_for, workers
 from tests.conftest import RunningBroker
 from tests.rig.fixtures import profile as slurm_profile
 from tests.rig.kubernetes.cluster import Cluster
+from tests.rig.kubernetes.dask_operator import DaskOperator
 from tests.rig.site import SlurmSite
 
 pytestmark = pytest.mark.kubernetes
@@ -26,7 +27,7 @@ Attach = Callable[[str], Any]
 def profile(kubeconfig: Path, image: str, **site: Any) -> View:
     offers = [
         {"name": "cpu", "image": image, "cpus": 1, "memory_gb": 0.8},
-        {"name": "gpu", "image": image, "cpus": 1, "memory_gb": 0.8, "gpus": 2},
+        {"name": "gpu", "image": image, "cpus": 2, "memory_gb": 0.8, "gpus": 2},
     ]
     values = {"context": "rig", "kubeconfig": str(kubeconfig), "offers": offers} | site
     return {"site": "kube", "kind": "kubernetes", "kubernetes": values}
@@ -206,3 +207,29 @@ def wait_for_site(met: Callable[[View], bool], *, seconds: float = 60) -> View:
             return view
         assert time.monotonic() < deadline, view
         time.sleep(0.1)
+
+
+def test_clusters_of_the_dask_operator_are_listed_and_attached_to(
+    dask_operator: DaskOperator, kube: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import jupyter_continuum as jc
+    from jupyter_continuum.cli import main
+
+    dask_operator.create("theirs")
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := jc.foreign_clusters()):
+            assert time.monotonic() < deadline
+            call_broker("refresh", site="kube")
+            time.sleep(0.5)
+        assert [(each["name"], each["state"]) for each in found] == [("kube/theirs", "running")]
+        assert main(["list"]) == 0
+        assert "kube/theirs" in capsys.readouterr().out
+        with jc.attach("kube/theirs").get_client() as client:
+            client.wait_for_workers(1, timeout=60)
+            assert client.submit(lambda x: x + 1, 41).result(timeout=60) == 42
+            assert len(client.gather(client.submit(bytes, 5_000_000))) == 5_000_000
+        with pytest.raises(Unknown, match="kube/theirs"):
+            jc.attach("kube/other")
+    finally:
+        dask_operator.delete("theirs")

@@ -43,6 +43,11 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None
         time.sleep(0.02)
 
 
+def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+    own = ("JUPYTER_", "TMPDIR")
+    return {name: value for name, value in environment.items() if not name.startswith(own)}
+
+
 @dataclass(frozen=True, slots=True)
 class Daemons:
     """The processes of one site; their pid files lie in ``run``, what they print in ``log``."""
@@ -73,7 +78,8 @@ class Daemons:
         pid = os.posix_spawnp(
             words[0],
             words,
-            {**os.environ, **self.environment, **(environment or {})},
+            # What a test set up for itself is no business of a daemon that outlives it.
+            {**_plain(os.environ), **self.environment, **(environment or {})},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, out, append, 0o644),
