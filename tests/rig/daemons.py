@@ -36,11 +36,14 @@ def descendants(pid: int) -> list[int]:
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
     """Return once ``true()``; RigError after ``seconds``."""
-    deadline = time.monotonic() + seconds
+    began = asked = time.monotonic()
     while not true():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > began + seconds:
             raise RigError(f"{what} after {seconds:.0f} s")
-        time.sleep(0.02)
+        # What takes long to find out is asked less often, or asking slows what is waited for.
+        time.sleep(min(max(0.02, 2 * (now - asked)), 1))
+        asked = time.monotonic()
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ MODULE = "dask_kubernetes.operator.controller"
 """``dask_kubernetes.operator``, which its own documentation names, registers no handler."""
 DEFINITIONS = "dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator/crds"
 HEALTH = "http://127.0.0.1:18081/healthz"
-PARTS = ("daskworkergroups.kubernetes.dask.org", "deployments,services,pods")
+PARTS = "daskworkergroups.kubernetes.dask.org,deployments,services"
 DASK_CLUSTER = "daskclusters.kubernetes.dask.org"
 
 
@@ -77,7 +77,13 @@ class DaskOperator:
         if kubectl.attempt("get", "crd", DASK_CLUSTER).returncode:
             # They are longer than the annotation that `apply` would keep of them.
             kubectl.run("create", "--filename", str(definitions))
-        kubectl.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        # Of a kind that has no conditions yet, `wait` says that it is broken.
+        established = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=5s")
+        wait_until(
+            lambda: kubectl.attempt(*established).returncode == 0,
+            "The API server does not take to the kinds of the Dask operator",
+            60,
+        )
         race = Path(__file__).with_name("operator_race.py")
         self.cluster.node.spawn(
             "operator",
@@ -94,7 +100,7 @@ class DaskOperator:
                 raise RigError(f"The Dask operator has ended; see {log}")
             return self.cluster.node.attempt(python, "-c", ask).returncode == 0
 
-        wait_until(healthy, f"The Dask operator does not answer; see {log}", 60)
+        wait_until(healthy, f"The Dask operator does not answer; see {log}", 120)
 
     def stop(self) -> None:
         self.cluster.node.end("operator")
@@ -112,13 +118,14 @@ class DaskOperator:
         """Gone with its parts, for a name that is used again too early is refused.
 
         The garbage collector would take them away too, once it has noticed, up to half a minute
-        later, that there is such a kind as a DaskCluster.
+        later, that there is such a kind as a DaskCluster. The pods are not waited for: a kubelet
+        on a busy machine was seen to take more than a minute over one.
         """
         here = f"--namespace={self.cluster.access.namespace}"
         kubectl, label = self.cluster.kubectl, f"--selector=dask.org/cluster-name={name}"
         kubectl.run("delete", DASK_CLUSTER, name, here, "--ignore-not-found", "--timeout=60s")
-        for parts in PARTS:
-            kubectl.run("delete", parts, here, label, "--timeout=60s")
+        kubectl.run("delete", PARTS, here, label, "--timeout=60s")
+        kubectl.run("delete", "pods", here, label, "--force", "--grace-period=0")
         wait_until(lambda: not self.pods(name), f"Pods of the Dask cluster {name} are left", 60)
 
     def pods(self, name: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -41,6 +42,7 @@ RUNTIME = (
     "libxtables12",
 )
 """What a node needs beside Kubernetes' own programs."""
+A_DAY = 86_400
 IPTABLES = ("iptables", "iptables-save", "iptables-restore")
 
 
@@ -103,7 +105,8 @@ def apt(*words: str, folder: Path) -> None:
     if shutil.which("apt-get") is None:
         raise RigError("The parts of a Kubernetes node come from Debian packages: no apt-get here.")
     state = cache() / "apt"
-    fresh = not (state / "complete").exists()
+    lists = state / "fetched"
+    stale = not lists.exists() or lists.stat().st_mtime < time.time() - A_DAY
     for path in ("lists/partial", "cache/archives/partial", "etc"):
         (state / path).mkdir(parents=True, exist_ok=True)
     (state / "status").touch()
@@ -120,15 +123,17 @@ def apt(*words: str, folder: Path) -> None:
         "Dir::Etc::preferencesparts": "/dev/null",
         "APT::Sandbox::User": pwd.getpwuid(os.getuid()).pw_name,
         "Acquire::Languages": "none",
+        "APT::Update::Error-Mode": "any",
     }
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    for verb in ([["update"]] if fresh else []) + [list(words)]:
+    for verb in ([["update"]] if stale else []) + [list(words)]:
         argv = ["apt-get", "--quiet", *options, *verb]
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr or done.stdout).strip().splitlines()[-1:]
             raise RigError(f"apt-get {' '.join(verb)}: {' '.join(reason)}")
-    (state / "complete").touch()
+        if stale:
+            lists.touch()
 
 
 def mirror() -> str:
