@@ -58,6 +58,7 @@ from jupyter_continuum.errors import BrokerError, ContinuumError, PlanRefused, S
 from jupyter_continuum.planning.plan import Plan
 from jupyter_continuum.planning.resolve import ResolvedPlan, resolve
 from jupyter_continuum.sites.probe.facts import Facts
+from jupyter_continuum.sites.protocols import CarrierName
 
 PUBLISH_SECONDS = 0.25
 """Changes are gathered for so long before faces are told."""
@@ -201,6 +202,8 @@ class Broker:
             else:
                 await self._open_front_door()
             raise
+        for session in self._sites.sessions.values():
+            session.ways.ask_anew(CarrierName.OUTBOUND)
         return address_view(self._front_door)
 
     async def forget_address(self) -> dict[str, Any]:

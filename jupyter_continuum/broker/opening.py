@@ -27,10 +27,10 @@ def open_session(
 ) -> Session:
     """A session that is not connected yet; ``save`` keeps the profile with a pinned host key.
 
-    ``door`` is for agents of machines other than this one.
+    ``door`` is for agents of sites that are not imitated on this machine.
     """
     transport, launcher = _parts(profile, asker, save)
-    here = profile.kind in ("local", "emulated") or (profile.kind == "slurm" and not profile.ssh)
+    here = profile.kind in ("local", "emulated")
     return Session(profile, transport, launcher, on_change, None if here else door)
 
 

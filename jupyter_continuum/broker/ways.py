@@ -67,6 +67,11 @@ class Ways:
         self._setbacks[name] = Setback(str(error), time.time(), isinstance(error, CarrierDenied))
         self._changed()
 
+    def ask_anew(self, name: CarrierName) -> None:
+        """What kept it from carrying may be over."""
+        if self._setbacks.pop(name, None) is not None:
+            self._changed()
+
     def carries(self, link: str, name: CarrierName) -> None:
         """A link is up."""
         self._links.pop(link, None)

@@ -127,6 +127,16 @@ def broker() -> str:
     return f"process {found['pid']} answers, protocol {found['protocol']}"
 
 
+def address() -> str:
+    """That workers can dial the person's own address, where there is one."""
+    found = call_broker("address")
+    if found is None:
+        return "none is configured; no worker dials out to you"
+    if found["reason"]:
+        raise ContinuumError(found["reason"])
+    return f"{found['url']}, {found['agents']} agents wait there"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "Python": python_version,
     "packages": packages,
@@ -135,6 +145,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "folders": folders,
     "catalogue": catalogue,
     "broker": broker,
+    "address": address,
 }
 
 

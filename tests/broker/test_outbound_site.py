@@ -195,6 +195,19 @@ def test_a_broker_that_comes_back_is_dialled_again(
     assert later.result(timeout=90) == 8
 
 
+def test_the_probe_measures_that_nodes_reach_the_address_by_the_proxy(reached: Far) -> None:
+    view = call_broker("probe", site="sitec")
+    rows = {row["what"]: row for row in view["rows"]}
+    spec = reached.site.spec
+    assert rows["Outbound TLS"]["verdict"] == "works", view
+    assert rows["Outbound TLS"]["found"] == (
+        f"Nodes reach {spec.outside_address}:{spec.door_port} by the proxy "
+        f"{spec.proxy_address}:{spec.proxy_port}."
+    )
+    assert view["chosen"].startswith("Workers are reached by outbound TLS")
+    assert PROXY_PASSWORD not in json.dumps(view)
+
+
 def _bytes_from(far: Far, view: View | None = None) -> int:
     view = view or call_broker("cluster", name="main")
     return sum(link["bytes"] for link in view["links"] if link["source"] == far.site.spec.name)
