@@ -61,6 +61,10 @@ class Outside:
         assert invitation is not None
         return DialOut(**invitation)
 
+    def allow(self, ticket: Ticket) -> None:
+        """Let the agent of ``ticket`` in when it knocks."""
+        self.callers[ticket.name] = Caller(ticket.job, ticket.rank, link_key(ticket.token))
+
     def latest(self, agent: Agent) -> Agent:
         trouble = self.trouble.get((agent.job, agent.rank), "")
         return Agent(agent.job, agent.rank, agent.node, agent.endpoints, trouble)
@@ -80,8 +84,7 @@ class Outside:
         """An agent that dials, and hands what comes to ``welcome``."""
         ticket = ticket or make_ticket(self.site, outbound=self.told)
         if known:
-            key = link_key(ticket.token)
-            self.callers[ticket.name] = Caller(ticket.job, ticket.rank, key)
+            self.allow(ticket)
 
         def report(trouble: str) -> None:
             self.trouble[ticket.job, ticket.rank] = trouble

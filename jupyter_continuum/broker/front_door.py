@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -158,11 +159,10 @@ class FrontDoor:
             meeting.result()
 
     async def _meet(self, plug: socket.socket) -> None:
-        tls = self._certificate if plug.family != socket.AF_UNIX else None
         web: WebSocket | None = None
         try:
             async with asyncio.timeout(MEET_SECONDS):
-                context = tls.context() if tls is not None else None
+                context = self._context() if plug.family != socket.AF_UNIX else None
                 web = await WebSocket.accept(plug, context)
                 caller = await self._prove(web)
                 await web.send(handshake.door_says("held"))
@@ -178,6 +178,18 @@ class FrontDoor:
         finally:
             if web is None:
                 plug.close()
+
+    def _context(self) -> ssl.SSLContext | None:
+        """For the next newcomer; what is wrong with a certificate by now is the door's fault."""
+        if self._certificate is None:
+            raise BrokerError("The door was shut.")
+        try:
+            context = self._certificate.context()
+        except BrokerError as error:
+            self.fault = str(error)
+            raise
+        self.fault = ""
+        return context
 
     async def _prove(self, web: WebSocket) -> Caller:
         """Who it is. RelayError when it cannot prove that."""

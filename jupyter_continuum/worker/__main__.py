@@ -89,7 +89,10 @@ def _dial_out(
     def report(trouble: str) -> None:
         if trouble:
             say(f"rank {announced['rank']} cannot dial out: {trouble}")
-        _announce(folder, announced, trouble)
+        try:
+            _announce(folder, announced, trouble)
+        except OSError as error:  # a full disk keeps nobody from dialling
+            say(f"rank {announced['rank']} could not tell that: {error}")
 
     try:
         from jupyter_continuum.worker.outbound import Outbound

@@ -91,14 +91,14 @@ class Outbound:
             return "failed"
         self._say("")
         try:
-            word = await web.recv(decode=False)
-        except ConnectionClosed:
-            return "let go"
+            wanted = handshake.is_door_word(await web.recv(decode=False), "go")
+        except (ConnectionClosed, RelayError):
+            wanted = False
         except BaseException:
             web.transport.abort()
             raise
-        if not handshake.is_door_word(word, "go") or len(self._pipes) >= PIPES:
-            await web.close()
+        if not wanted or len(self._pipes) >= PIPES:
+            web.transport.abort()
             return "let go"
         pipe = asyncio.get_running_loop().create_task(self._carry(web))
         self._pipes.add(pipe)
@@ -138,7 +138,11 @@ class Outbound:
 
     async def _carry(self, web: ClientConnection) -> None:
         """Be the hub's pipe to the gateway, until one of both ends it."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:  # out of files: the hub sees the pipe end, and asks again
+            web.transport.abort()
+            return
         ours.setblocking(False)
         theirs.setblocking(False)
         self._welcome(theirs, _address_inside(web))

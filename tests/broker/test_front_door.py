@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from jupyter_continuum.broker import front_door
 from jupyter_continuum.broker.address import Address
+from jupyter_continuum.broker.door_certificate import make_authority, make_leaf
 from jupyter_continuum.broker.start import front_door_path
 from jupyter_continuum.errors import BrokerError, SiteUnreachable
 from jupyter_continuum.relay import handshake
@@ -203,6 +205,28 @@ async def test_a_certificate_that_cannot_be_read_is_a_sentence(tmp_path: Path) -
         with pytest.raises(BrokerError, match=f"The certificate .*/{chain} with its key"):
             await door.open(address)
     await door.close()
+
+
+async def test_a_certificate_that_breaks_later_is_said_and_mended_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    now, url = datetime.now(UTC), f"wss://127.0.0.1:{free_port()}"
+    make_authority(tmp_path, now)
+    make_leaf(tmp_path, "127.0.0.1", now)
+    chain, key = tmp_path / "leaf.pem", tmp_path / "leaf.key"
+    async with outside(Address(url=url, certificate=chain, key=key)) as out:
+        ticket = make_ticket("far", outbound=DialOut(url, (tmp_path / "ca.pem").read_text()))
+        good = chain.read_bytes()
+        chain.write_text("half of it")
+        async with out.agent(echo, ticket=ticket) as agent:
+            async with asyncio.timeout(10):
+                while not out.door.fault:
+                    await asyncio.sleep(0.01)
+            assert "leaf.pem" in out.door.fault
+            chain.write_bytes(good)
+            async with asyncio.timeout(10):
+                await out.door.until_held(agent.job, agent.rank)
+            assert out.door.fault == ""
 
 
 async def test_the_certificate_is_for_the_address_and_renewed_when_that_changes() -> None:
