@@ -22,7 +22,7 @@ from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.planning.resolve import ResolvedGroup
 from jupyter_continuum.sites.interpreter import job_python
 from jupyter_continuum.sites.probe import NO_PYTHON
-from jupyter_continuum.sites.probe.facts import Dial, Facts, is_measured, read_facts
+from jupyter_continuum.sites.probe.facts import OWN, Dial, Facts, is_measured, read_facts
 from jupyter_continuum.sites.protocols import Agent, Carrier, JobRequest, LendsPort
 
 LOOK_SECONDS = 0.2
@@ -124,7 +124,8 @@ class Probe:
 
     async def _until_it_runs(self) -> None:
         end = time.monotonic() + self._order.wait_seconds
-        while self._job.phase is not Phase.RUNNING and not self._job.over:
+        # An agent may be seen before the queue is looked at again.
+        while self._waits() and self._agent() is None:
             waiting = self._job.waiting_for()
             self._tell(f"PENDING{': ' if waiting else ''}{waiting}")
             if time.monotonic() > end:
@@ -136,6 +137,9 @@ class Probe:
                 )
             await asyncio.sleep(LOOK_SECONDS)
             self._observe()
+
+    def _waits(self) -> bool:
+        return self._job.phase is not Phase.RUNNING and not self._job.over
 
     def _observe(self) -> None:
         """Take over what the session saw of the job last."""
@@ -173,12 +177,7 @@ class Probe:
             print(f"{self._session.site}: the probe's {', '.join(odd)} are odd", flush=True)
         if found.node is None:
             raise ContinuumError(self._nothing_found(log))
-        return found.model_copy(
-            update={
-                "trials": own.trials,
-                "gateway_ports": own.gateway_ports or found.gateway_ports,
-            }
-        )
+        return found.model_copy(update={name: getattr(own, name) for name in OWN})
 
     async def _until_announced(self) -> Agent | None:
         """The probe's door; None when the job is over before it opens one."""

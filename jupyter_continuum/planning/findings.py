@@ -111,9 +111,11 @@ def _gateway_ports(facts: Facts) -> tuple[str, Verdict, str]:
         return _dialled(dial), Verdict.WORKS, ""
     if dial.outcome == "turned away":
         return "no port lent", Verdict.FAILS, "The login node denies remote forwards."
-    return _dialled(dial), Verdict.FAILS, (
-        "The login node takes a remote forward and binds it to loopback; nodes cannot dial it."
-    )  # fmt: skip
+    if dial.outcome == "refused":
+        return _dialled(dial), Verdict.FAILS, (
+            "The login node takes a remote forward and binds it to loopback; nodes cannot dial it."
+        )  # fmt: skip
+    return _dialled(dial), Verdict.FAILS, "Nodes do not reach that port of the login node."
 
 
 def _address(*, six: bool) -> Judge:
@@ -121,7 +123,8 @@ def _address(*, six: bool) -> Judge:
         found = [each for each in facts.addresses or () if (":" in each) is six]
         if found:
             return ", ".join(found[:3]), Verdict.WORKS, ""
-        return "no address", Verdict.FAILS, "The node has loopback addresses only of this kind."
+        kind = "IPv6" if six else "IPv4"
+        return "no address", Verdict.FAILS, f"The node has no {kind} address beside loopback."
 
     return judge
 
@@ -230,7 +233,7 @@ def _direct(facts: Facts) -> tuple[str, Verdict, str]:
 
 
 NETWORK: dict[str, tuple[str, Judge]] = {
-    "Outbound": ("outbound", _outbound),
+    "Outbound network": ("outbound", _outbound),
     "Proxy variables": ("proxies", _proxies),
     "Node to login node": ("login", _login),
     "GatewayPorts": ("gateway_ports", _gateway_ports),

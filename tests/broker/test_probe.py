@@ -94,7 +94,7 @@ def test_a_probe_measures_and_leaves_nothing(clean: RunningBroker, site: str) ->
     found = rows(view)
     assert found["A socket of this machine"]["verdict"] == "works"
     assert found["Python"]["found"].startswith(sys.executable)
-    assert found["Outbound"]["found"].startswith(f"{NOWHERE} refused")
+    assert found["Outbound network"]["found"].startswith(f"{NOWHERE} refused")
     assert found["pip install in a job"]["verdict"] == "fails"
     assert view["chosen"] == "Workers are reached by a socket of this machine."
     now = site_view(site)

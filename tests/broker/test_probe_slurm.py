@@ -47,7 +47,7 @@ def test_where_forwarding_is_allowed_it_is_measured_with_bytes(
     assert "MB/s" in rows[FORWARD]["found"]
     assert view["chosen"].startswith("Workers are reached by SSH forwarding")
     assert rows["Node to login node"]["verdict"] == "works"
-    assert rows["Outbound"]["found"].startswith(f"{listener} connected")
+    assert rows["Outbound network"]["found"].startswith(f"{listener} connected")
     assert rows["Python"]["found"].startswith(f"{worker_python} 3.")
 
 
@@ -58,6 +58,8 @@ def test_a_remote_forward_is_dialled_from_inside_the_job(
     _, rows = probe(slurm_site_b, outbound=f"{slurm_site_b.spec.outside_address}:9")
     found = rows["GatewayPorts"]
     assert found["verdict"] == "fails"
+    assert found["found"].startswith("b-login:")
+    assert found["found"].endswith(" refused")
     assert "loopback" in found["reason"]
 
 
@@ -67,7 +69,7 @@ def test_isolated_nodes_have_no_way_out_and_say_what_follows(
     connect(slurm_site_b, worker_python)
     view, rows = probe(slurm_site_b, outbound=f"{slurm_site_b.spec.outside_address}:9")
     assert rows[FORWARD]["verdict"] == "works"
-    assert rows["Outbound"]["verdict"] == "fails"
+    assert rows["Outbound network"]["verdict"] == "fails"
     assert rows["pip install in a job"]["verdict"] == "fails"
     assert "prepare siteb" in rows["pip install in a job"]["reason"]
     assert view["reachable"]

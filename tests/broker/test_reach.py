@@ -85,7 +85,10 @@ def test_a_view_holds_rows_and_the_carrier(reach: Reach) -> None:
     assert rows["SSH forwarding"].reason == "denied."
     assert rows["glibc"].found == "2.34"
     assert rows["glibc"].measured == "2026-11-25"
-    assert (rows["Outbound"].verdict, rows["Outbound"].measured) == ("unknown", None)
+    assert (rows["Outbound network"].verdict, rows["Outbound network"].measured) == (
+        "unknown",
+        None,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "7", '{"leo/cpu": 7}', '{"leo/cpu": {"node": 7}}'])

@@ -21,7 +21,7 @@ def test_a_table_ends_with_the_carrier(broker: Any) -> None:
     assert lines[0].startswith("lab/cpu, measured on lab-n")
     assert lines[1].split() == ["WHAT", "FOUND", "VERDICT", "MEASURED"]
     assert re.search(r"A socket of this machine +\d.* MB/s\. +works +20\d\d-", ran.out)
-    assert re.search(r"Outbound +127\.0\.0\.1:9 refused +does not +20\d\d-", ran.out)
+    assert re.search(r"Outbound network +127\.0\.0\.1:9 refused +does not +20\d\d-", ran.out)
     assert "pip install in a job: Compute nodes have no way out" in ran.out
     assert lines[-1] == "Workers are reached by a socket of this machine."
     assert "lab: The probe runs" in ran.err

@@ -107,7 +107,7 @@ REACH: dict[str, Any] = {
             reason="You have configured no address of yours that sites can dial.",
         ),
         row(
-            "Outbound",
+            "Outbound network",
             "fails",
             "pypi.org:443 no route",
             "Compute nodes have no way out; workers are dialled instead.",

@@ -124,13 +124,19 @@ def test_a_site_without_a_login_node_has_no_rows_on_one() -> None:
     socket = ways(Facts(), (CarrierName.SOCKET,))
     whats = {each.what for each in findings(Facts(), socket, site="here")}
     assert "GatewayPorts" not in whats
-    assert "Outbound" in whats
+    assert "Outbound network" in whats
 
 
 def test_a_port_bound_to_loopback_is_a_failure_with_its_reason() -> None:
     found = row("GatewayPorts", gateway_ports=dial("a-login:40000", "refused"))
     assert (found.verdict, found.found) == (Verdict.FAILS, "a-login:40000 refused")
     assert "loopback" in found.reason
+
+
+def test_a_login_node_that_nobody_reaches_is_not_said_to_bind_to_loopback() -> None:
+    found = row("GatewayPorts", gateway_ports=dial("a-login:40000", "no route"))
+    assert found.verdict is Verdict.FAILS
+    assert "loopback" not in found.reason
 
 
 def test_a_port_that_was_not_lent_is_another_failure() -> None:
@@ -154,7 +160,7 @@ def test_in_pods_packages_come_with_the_image() -> None:
 
 def test_a_proxy_that_wants_a_password_is_said_to() -> None:
     turned = ProxyDial(proxy="proxy:3128", outcome="turned away", status=407)
-    found = row("Outbound", outbound=dial(outcome="no route"), outbound_by_proxy=turned)
+    found = row("Outbound network", outbound=dial(outcome="no route"), outbound_by_proxy=turned)
     assert "407" in found.found
     assert "password" in found.reason
 

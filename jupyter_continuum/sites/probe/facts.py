@@ -118,8 +118,8 @@ class Facts(Found):
     """Measured on this side; never believed from a node."""
 
 
-OWN = frozenset({"trials"})
-"""Fields that this side measures itself."""
+OWN = frozenset({"trials", "gateway_ports"})
+"""Fields that this side measures itself: a job's log has no say about them."""
 TYPES: dict[str, TypeAdapter[Any]] = {
     # Any: each field has a type of its own.
     name: TypeAdapter(field.rebuild_annotation())

@@ -41,6 +41,9 @@ OUTCOMES = {
     TimeoutError: "timed out",
 }
 
+ANSWERS = ("connected", "somebody else", "refused", "timed out", "no route", "no name")
+"""What says most about a port comes first."""
+
 Target = Dict[str, Any]  # Any: a host is text, a port a number
 
 
@@ -401,17 +404,15 @@ class Door:
                     return
                 guest.sendall(data)
         elif len(words) == 2 and words[0] == b"dial" and words[1].isdigit():
-            found = self._dial_back(int(words[1]))
-            say(self._told["nonce"], "gateway_ports", found)
-            guest.sendall(json.dumps(found).encode() + b"\n")
+            guest.sendall(json.dumps(self._dial_back(int(words[1]))).encode() + b"\n")
 
     def _dial_back(self, port: int) -> Target:
         """Whether a port that our side asked the login node for can be dialled from here."""
         greeting = self._told["nonce"].encode()
         hosts = dict.fromkeys(each["host"] for each in logins(self._told))
         found = [dial(host, port, greeting) for host in hosts]
-        reached = [each for each in found if each["outcome"] == "connected"]
-        return (reached or found)[0]
+        # A name of it that leads nowhere from here says nothing: a refusal is an answer.
+        return min(found, key=lambda each: ANSWERS.index(each["outcome"]))
 
 
 def node_name() -> str:
