@@ -17,6 +17,7 @@ PACKAGE = Path(jupyter_continuum.__file__).parent
 LAYERS = (
     {"server", "cli", "workbench"},
     {"broker"},
+    {"environments"},
     {"cluster", "worker"},
     {"planning"},
     {"relay"},

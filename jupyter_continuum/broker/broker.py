@@ -35,6 +35,7 @@ from jupyter_continuum.broker.messages import (
     ForeignClusterView,
     OrphanView,
     ParityView,
+    PreparedView,
     PromptEvent,
     PromptView,
     ReachView,
@@ -43,6 +44,7 @@ from jupyter_continuum.broker.messages import (
 )
 from jupyter_continuum.broker.orphans import end_orphans, find_orphans, orphan_views
 from jupyter_continuum.broker.parity import refuse, views
+from jupyter_continuum.broker.preparing import Preparing, earlier, prepared_view, wanted_at
 from jupyter_continuum.broker.probe_plan import outbound_target, probe_plan
 from jupyter_continuum.broker.probes import Probes
 from jupyter_continuum.broker.probing import Order
@@ -85,6 +87,7 @@ class Broker:
             reach=self._reach,
             probing=self._probes.progress,
         )
+        self._preparing = Preparing(self._publish)
         self._changed_sites: set[str] = set()
         self._changed_clusters: set[str] = set()
         self._something_changed = asyncio.Event()
@@ -112,6 +115,7 @@ class Broker:
         if self._publishing is not None:
             self._publishing.cancel()
         await asyncio.gather(*(cluster.leave() for cluster in self._clusters.values()))
+        await self._preparing.close()
         await self._environments.close()
         await self._ways.close()
         await self._sites.close()
@@ -160,6 +164,45 @@ class Broker:
             )
             for each in found
         ]
+
+    async def prepare(
+        self,
+        *,
+        site: str,
+        gpu: str = "",
+        packages: list[str] | None = None,
+        directory: str = "",
+        under_home: bool = False,
+        node_local: str = "",
+        prune: bool = False,
+    ) -> PreparedView:
+        session = self._sites.session(site)
+        wanted = wanted_at(
+            session,
+            gpu=gpu,
+            packages=packages or [],
+            directory=directory,
+            under_home=under_home,
+            node_local=node_local,
+        )
+        built = await self._preparing.run(session, wanted)
+        self._environments.forget(site)
+        # A face may have connected the site anew meanwhile.
+        session = self._sites.session(site)
+        profile = session.profile.model_copy(update={"python": built.python})
+        await self._sites.connect(profile, self._clusters_at(site))
+        used = [
+            group.plan.python
+            for cluster in self._clusters.values()
+            for group in cluster.groups.values()
+            if group.plan.site == site
+        ]
+        kept = await earlier(session, built, used=used, remove=prune is True)
+        return prepared_view(session, built, kept)
+
+    async def stop_preparing(self, *, site: str) -> dict[str, Any]:
+        await self._preparing.stop(site)
+        return {}
 
     async def audit(self, *, site: str = "", end: bool = False) -> list[OrphanView]:
         """Jobs named like ours that no cluster here owns; ``end`` ends them.

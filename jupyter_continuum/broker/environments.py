@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -12,26 +11,17 @@ from typing import Any, cast
 
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.broker.words import one_line
-from jupyter_continuum.cluster import environment as own
 from jupyter_continuum.cluster.environment import environment
 from jupyter_continuum.cluster.parity import mismatches
+from jupyter_continuum.environments.check import report_of
 from jupyter_continuum.errors import ContinuumError
-from jupyter_continuum.sites.interpreter import Told, job_python, question, read_answer
+from jupyter_continuum.sites.interpreter import Told, job_python
 from jupyter_continuum.sites.protocols import Shell
 
 KEPT_SECONDS = 600.0
 """A fit is believed for so long. A misfit is asked about anew before it refuses anything."""
 LAUNCH_SECONDS = 5.0
 """A launch waits no longer for an answer; the comparison at the join is still to come."""
-PROGRAM = f"""{inspect.getsource(own)}
-answer = environment()
-try:
-    from jupyter_continuum.cluster.environment import PROTOCOL
-except Exception:
-    PROTOCOL = None
-answer["protocol"] = PROTOCOL
-"""
-"""Our own report, made by an interpreter that may have nothing of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +121,9 @@ async def ask(session: Session, interpreter: Interpreter) -> Asked:
         return Asked(why="a pod's image cannot be asked before a pod of it runs")
     shell = cast(Shell, session.transport)
     try:
-        command, text = question(interpreter.python, PROGRAM, prologue=interpreter.prologue)
-        told = read_answer(await session.attempt(lambda: shell.run(command, input=text.encode())))
+        told = await session.attempt(
+            lambda: report_of(shell, interpreter.python, interpreter.prologue)
+        )
     except ContinuumError as error:
         return Asked(why=one_line(error).rstrip("."))
     return understood(told, interpreter)

@@ -244,6 +244,28 @@ class DryRun(Message):
     parity: list[ParityView] = []
 
 
+class KeptView(Message):
+    """A worker environment of an earlier lock that lies at a site."""
+
+    path: str
+    bytes: int
+    used: bool
+    """A job or a cluster names it."""
+    removed: bool = False
+
+
+class PreparedView(Message):
+    """A worker environment that fits, and that the profile names now."""
+
+    site: str
+    python: str
+    packages: int
+    way: str
+    """``there already``, ``from the site's index`` or ``carried``"""
+    carried_bytes: int = 0
+    earlier: list[KeptView] = []
+
+
 class OrphanView(Message):
     """A job at a site that no cluster of this broker owns."""
 
@@ -314,8 +336,17 @@ class PromptGoneEvent(Message):
     id: str
 
 
+class PrepareEvent(Message):
+    """How far a worker environment is."""
+
+    kind: Literal["prepare"] = "prepare"
+    name: str
+    """The site."""
+    message: str
+
+
 Event = Annotated[
-    SiteEvent | ClusterEvent | ClusterGoneEvent | PromptEvent | PromptGoneEvent,
+    SiteEvent | ClusterEvent | ClusterGoneEvent | PromptEvent | PromptGoneEvent | PrepareEvent,
     Field(discriminator="kind"),
 ]
 
@@ -342,6 +373,9 @@ METHODS = {
     "None when cancelled; runs a short job, SiteView.probing says how far it is",
     "cancel_probe": "(site) -> {}; returns when nothing of the probe is left",
     "reach": "(site, offer: '' or id) -> ReachView | None; what was measured before",
+    "prepare": "(site, gpu, packages, directory, under_home, node_local, prune) -> PreparedView; "
+    "builds a worker environment, names it in the profile; how far it is follows as events",
+    "stop_preparing": "(site) -> {}; returns when nothing half is left there",
     "dry_run": "(plan) -> DryRun",
     "launch": "(plan) -> ClusterView; returns once the scheduler runs, jobs follow",
     "clusters": "() -> [ClusterView]",

@@ -14,6 +14,7 @@ CLUSTERS_GO_ON = (
     "Stopped waiting; the broker goes on with it. `jupyter continuum list` shows how far."
 )
 DASHBOARD_ENDED = "The dashboard is closed; the cluster goes on."
+NOTHING_HALF = "Stopped. Nothing half is left at the site."
 DEMO_ENDED = "The demo was interrupted; all that it started has ended."
 
 
@@ -108,6 +109,38 @@ def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
 
     add = command("rbac", "print the rights a Kubernetes site's administrator has to give")
     add("--cluster-reader", action="store_true", help="the optional ones: to see what is free")
+
+    add = command(
+        "prepare",
+        "build a worker environment that fits yours at a site, and name it in the profile",
+        json=True,
+        interrupted=NOTHING_HALF,
+    )
+    add("site", nargs="?", metavar="SITE")
+    add("--gpu", choices=("cuda12", "cuda13", "rocm"), default="", help="with CuPy for these GPUs")
+    add(
+        "--with",
+        action="append",
+        dest="packages",
+        metavar="PACKAGE",
+        help="with this too: in the version that is installed here, or NAME==VERSION; repeat",
+    )
+    add("--directory", default="", metavar="DIR", help="at the site; the work directory otherwise")
+    add("--under-home", action="store_true", help="also where that is in your home directory")
+    add(
+        "--node-local",
+        nargs="?",
+        const="$TMPDIR",
+        default="",
+        metavar="DIR",
+        help="jobs unpack a copy there, on their node's own disk; $TMPDIR when left out",
+    )
+    add("--prune", action="store_true", help="remove earlier ones that nothing uses")
+    add(
+        "--recipe",
+        choices=("oci", "apptainer"),
+        help="print a Containerfile or a definition instead; its wheel goes to --directory",
+    )
 
     add = command("disconnect", "close the session of a site and forget its profile")
     add("site", metavar="SITE")

@@ -11,6 +11,7 @@ HOME = {
     "list": "listings",
     "connect": "connect",
     "disconnect": "connect",
+    "prepare": "prepare",
     "launch": "launch",
     "scale": "clusters",
     "logs": "clusters",

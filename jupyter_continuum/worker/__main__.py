@@ -21,6 +21,7 @@ from jupyter_continuum.paths import private_dir, write_private
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.worker.agent import Agent
+from jupyter_continuum.worker.node_copy import release
 from jupyter_continuum.worker.ticket import Ticket, bring_ticket, take_ticket
 from jupyter_continuum.worker.workforce import Place
 
@@ -39,6 +40,8 @@ def main() -> int:
     except (ContinuumError, OSError) as error:
         say(f"rank {rank}: {error}")
         return 1
+    finally:
+        release(os.environ)
     return 0
 
 

@@ -30,6 +30,11 @@ def site(shared_broker: Any) -> str:
         (("connect", "bad", "--host", "x;reboot", "--yes"), "ssh.host"),
         (("connect", "bad", "--emulated", "nodes=many"), "emulated.nodes"),
         (("connect", "gone", "--host", "127.0.0.1", "--port", "9", "--yes"), "gone"),
+        (("prepare",), "Which site"),
+        (("prepare", "local"), "needs no preparing"),
+        (("prepare", "lab", "--directory", "/nowhere/at/all/$x"), "shell sign"),
+        (("prepare", "lab", "--with", "not a name"), "is not a package"),
+        (("prepare", "--recipe", "oci", "--directory", "/nowhere"), "is no folder"),
         (("demo", "--notebook", "/none.ipynb"), "/none.ipynb"),
     ],
 )
