@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ READER = "reader"
 STRANGER = "stranger"
 """Bound to nothing."""
 ROLE, CLUSTER_ROLE = "namespaced-role.yaml", "cluster-reader.yaml"
+LABEL = "jupyter-continuum.tests"
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -48,8 +50,9 @@ class Access:
         role["metadata"] = {"name": role["metadata"]["name"], "namespace": self.namespace}
         # With the namespace in it, so that two test runs in one cluster keep apart.
         cluster_role["metadata"] = {"name": f"{self.namespace}-reader"}
+        label = {"labels": {LABEL: "true"}}
         self.admin.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}},
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": label | {"name": self.namespace}},
             *(
                 {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": self._named(account)}
                 for account in accounts
@@ -71,9 +74,14 @@ class Access:
 
     def revoke(self) -> None:
         """Remove all of it, in a cluster that is not ours."""
-        self.admin.run("delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false")
-        for kind in ("clusterrolebinding", "clusterrole"):
-            self.admin.run("delete", kind, f"{self.namespace}-reader", "--ignore-not-found")
+        _revoke(self.admin, self.namespace)
+
+    def revoke_old(self) -> None:
+        """Remove what runs that were killed have left there, a day after."""
+        for one in self.admin.get("namespaces", f"--selector={LABEL}")["items"]:
+            made = datetime.fromisoformat(one["metadata"]["creationTimestamp"])
+            if datetime.now(UTC) - made > timedelta(days=1):
+                _revoke(self.admin, one["metadata"]["name"])
 
     def limit(self, **hard: str) -> None:
         """A ResourceQuota in the namespace, ``limit(pods="2")``; underscores are for dots."""
@@ -129,6 +137,12 @@ class Access:
             "roleRef": {"apiGroup": RBAC, "kind": role["kind"], "name": name},
             "subjects": [{"kind": "ServiceAccount", **self._named(name)} for name in accounts],
         }
+
+
+def _revoke(admin: Kubectl, namespace: str) -> None:
+    admin.run("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
+    for kind in ("clusterrolebinding", "clusterrole"):
+        admin.run("delete", kind, f"{namespace}-reader", "--ignore-not-found")
 
 
 def shipped(file: str) -> dict[str, Any]:

@@ -74,7 +74,10 @@ class Cluster:
         return {name: self.node.daemons.pid(name) for name in self.node.daemons.names()}
 
     def load(self, image: Image) -> str:
-        """Give the node an image; its name."""
+        """Give the node an image, if it has not got it; its name."""
+        known = self.node.run("ctr", "--namespace=k8s.io", "images", "list", "--quiet")
+        if image.name in known.split():
+            return image.name
         archive = self.spec.path(f"{image.name.rpartition('/')[2]}.tar")
         image.write(archive)
         try:

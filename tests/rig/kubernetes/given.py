@@ -43,6 +43,7 @@ class GivenCluster:
         whole = as_given(self.given, "config", "view", "--raw", "--minify", "--flatten")
         self.kubectl.kubeconfig.touch(mode=0o600)
         self.kubectl.kubeconfig.write_text(whole)
+        self.access.revoke_old()
         self.access.grant()
 
     def down(self) -> None:
