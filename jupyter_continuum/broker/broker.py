@@ -79,7 +79,7 @@ class Broker:
         self._environments = Environments()
         self._front_door = FrontDoor(self._find_caller)
         self._reach = Reach()
-        self._probes = Probes(self._tell_of_site)
+        self._probes = Probes(self._tell_of_site, lambda site: self._sites.sessions.get(site))
         self._sites = Sites(
             self._prompts,
             self._site_changed,
@@ -97,7 +97,7 @@ class Broker:
         """Open every site that has a profile, and take up clusters that still run."""
         await self._open_front_door()
         self._sites.open_all()
-        self._probes.resume(self._sites.sessions.get)
+        self._probes.resume()
         for each in stored():
             try:
                 cluster = restore(
@@ -136,6 +136,9 @@ class Broker:
 
     async def connect(self, *, profile: dict[str, Any]) -> SiteView:
         wanted = checked_profile(profile)
+        open_now = self._sites.sessions.get(wanted.site)
+        if open_now is not None and open_now.profile != wanted:
+            await self._probes.cancel(wanted.site)
         await self._sites.connect(wanted, self._clusters_at(wanted.site))
         return self._sites.view(wanted.site)
 
@@ -144,6 +147,7 @@ class Broker:
         running = self._clusters_at(site)
         if running:
             raise ContinuumError(f"{site} is used by {', '.join(running)}. Stop that first.")
+        await self._probes.cancel(site)
         await self._sites.disconnect(site)
         self._tell_of_site(site)
         return self._sites.view(site) if site in self._sites.catalogue.sites else None
@@ -429,6 +433,7 @@ class Broker:
 
     def _site_changed(self, session: Session) -> None:
         self._environments.expect(session)
+        self._reach.apply(session, today())  # what was measured may have expired
         self._tell_of_site(session.site)
         for cluster in self._clusters.values():
             for group in cluster.groups.values():

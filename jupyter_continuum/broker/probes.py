@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from jupyter_continuum.broker.ending import AGAIN_SECONDS, end_named
+from jupyter_continuum.broker.ending import end_named
 from jupyter_continuum.broker.probing import Order, Probe
 from jupyter_continuum.broker.session import Session
 from jupyter_continuum.errors import ContinuumError, SiteError
@@ -17,18 +17,23 @@ from jupyter_continuum.sites.probe.facts import Facts
 CLOSE_SECONDS = 10
 """What the broker's end waits for jobs to be removed; a later broker removes the rest."""
 END_SECONDS = 60
+AGAIN_SECONDS = 5
+"""Between looks whether a site answers that still holds a job."""
 
 
 class Probes:
     """Starts and cancels; remembers on disk which job has still to be removed."""
 
-    def __init__(self, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, changed: Callable[[str], None], find_session: Callable[[str], Session | None]
+    ) -> None:
         """``changed`` is called with a site's id whenever ``progress`` of it has changed."""
         self.progress: dict[str, str] = {}
         """How far the probe of a site is, in words; no entry where none runs."""
         self.jobs: set[str] = set()
         """Names of jobs that are ours and not removed yet."""
         self._changed = changed
+        self._find_session = find_session
         self._running: dict[str, asyncio.Task[None]] = {}
         self._removing: set[asyncio.Task[None]] = set()
 
@@ -66,12 +71,12 @@ class Probes:
         if self._removing:
             await asyncio.wait(self._removing)
 
-    def resume(self, find_session: Callable[[str], Session | None]) -> None:
+    def resume(self) -> None:
         """Remove what an earlier broker could not."""
         for note in _folder().glob("*.job"):
-            session, job = find_session(note.stem), note.read_text().strip()
-            if session is not None and job.startswith("jc-probe-"):
-                self._sweep(session, job)
+            job = note.read_text().strip()
+            if job.startswith("jc-probe-"):
+                self._sweep(note.stem, job)
 
     async def _probe(
         self, session: Session, order: Order, keep: Callable[[str, Facts], None]
@@ -92,15 +97,15 @@ class Probes:
             self._forget_note(session.site, probe.job)
         except (SiteError, TimeoutError) as error:
             print(f"{session.site}: {probe.job} is not removed yet: {error!r}", flush=True)
-            self._sweep(session, probe.job)
+            self._sweep(session.site, probe.job)
         finally:
             del self._running[session.site]
             self.progress.pop(session.site, None)
             self._changed(session.site)
 
-    def _sweep(self, session: Session, job: str) -> None:
+    def _sweep(self, site: str, job: str) -> None:
         self.jobs.add(job)
-        self._aside(self._until_gone(session, job))
+        self._aside(self._until_gone(site, job))
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -108,16 +113,18 @@ class Probes:
         task.add_done_callback(self._removing.discard)
         return task
 
-    async def _until_gone(self, session: Session, job: str) -> None:
+    async def _until_gone(self, site: str, job: str) -> None:
+        """The site may be gone for long, or be connected anew meanwhile."""
         while True:
-            await session.until_ready()
-            try:
-                await end_named(session, [job], doubtful=False)
-                self._forget_note(session.site, job)
-                return
-            except SiteError as error:
-                print(f"{session.site}: {job} is not removed yet: {error}", flush=True)
-                await asyncio.sleep(AGAIN_SECONDS)
+            session = self._find_session(site)
+            if session is not None and session.ready:
+                try:
+                    await end_named(session, [job], doubtful=False)
+                    self._forget_note(site, job)
+                    return
+                except SiteError as error:
+                    print(f"{site}: {job} is not removed yet: {error}", flush=True)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     def _tell(self, site: str, text: str) -> None:
         if self.progress.get(site) != text:

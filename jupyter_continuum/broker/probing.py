@@ -61,6 +61,7 @@ class Probe:
         self._job = JobEntry(name=f"jc-probe-{session.site}-{secrets.token_hex(4)}", number=0)
         self._seen_at: float | None = None
         self._refused = False
+        self._ending = False
 
     @property
     def job(self) -> str:
@@ -74,6 +75,7 @@ class Probe:
 
     async def end(self) -> None:
         """See to it that nothing is left. SiteError when that is not certain."""
+        self._ending = True
         self._tell("Removing the probe's job.")
         doubtful = self._job.submitted_at is None and not self._refused
         await end_named(self._session, [self.job], doubtful=doubtful)
@@ -88,7 +90,7 @@ class Probe:
             raise
         self._job.submitted_at = time.time()
         self._job.observe(found, time.time())
-        self._session.expect(self.job, lambda: self._agent() is None and not self._job.over)
+        self._session.expect(self.job, self._awaits_agent)
         self._session.hurry()
 
     def _request(self) -> JobRequest:
@@ -154,6 +156,9 @@ class Probe:
     def _is_missed(self) -> bool:
         """It was listed, and has not been for long."""
         return self._seen_at is not None and time.monotonic() - self._seen_at > GONE_SECONDS
+
+    def _awaits_agent(self) -> bool:
+        return not (self._ending or self._job.over or self._agent())
 
     def _agent(self) -> Agent | None:
         return self._session.agents.get((self.job, 0))

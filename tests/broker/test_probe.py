@@ -130,6 +130,19 @@ def test_one_probe_a_site(clean: RunningBroker) -> None:
         call_broker("cancel_probe", site="slow")
 
 
+def test_disconnecting_ends_the_probe_first(clean: RunningBroker) -> None:
+    with queued_probe():
+        call_broker("disconnect", site="slow")
+    assert left_over() == []
+
+
+def test_another_login_ends_the_probe_of_the_old_one(clean: RunningBroker) -> None:
+    with queued_probe():
+        call_broker("connect", profile=emulated("slow", queue_seconds=0))
+    assert left_over() == []
+    assert probe("slow")["reachable"]
+
+
 def test_a_broker_that_ends_takes_its_probe_with_it(clean: RunningBroker) -> None:
     with queued_probe():
         call_broker("shutdown")

@@ -73,7 +73,7 @@ async def transport(restricted: Path, kubernetes_image: str):
 
 @pytest.fixture
 def launcher(transport: KubernetesTransport) -> StubLauncher:
-    return StubLauncher(transport.api, transport.api.where, site="kube", owner="tests")
+    return StubLauncher(transport.api, transport.api.where, site="kube")
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ class TestKubernetesLauncher(LauncherTests):
     async def test_an_image_that_is_not_there_is_its_reason(self, transport, job) -> None:
         offer = PodFlavour(name="cpu", image="localhost/no-such:1", memory_gb=0.1)
         site = transport.api.where.model_copy(update={"offers": (offer,)})
-        launcher = KubernetesLauncher(transport.api, site, site="kube", owner="tests")
+        launcher = KubernetesLauncher(transport.api, site, site="kube")
         request = job(STAY, python="python3")
         await launcher.submit(request)
         try:
@@ -170,19 +170,6 @@ class TestKubernetesLauncher(LauncherTests):
         finally:
             kubernetes.access.unlimit()
 
-    async def test_pods_of_others_in_the_namespace_are_nobodys_business(
-        self, transport, launcher, job
-    ) -> None:
-        request = job(STAY)
-        await launcher.submit(request)
-        await announced(launcher, request.name, 1)
-        colleague = KubernetesLauncher(
-            transport.api, transport.api.where, site="kube", owner="colleague"
-        )
-        status = await colleague.poll()
-        assert request.name not in {one.name for one in status.jobs}
-        assert request.name not in {agent.job for agent in await colleague.agents()}
-
     async def test_a_pod_beyond_its_walltime_has_timed_out(self, launcher, job) -> None:
         request = job(STAY, walltime_seconds=1)
         await launcher.submit(request)
@@ -202,9 +189,7 @@ class TestKubernetesLauncher(LauncherTests):
         transport = KubernetesTransport(site, "kube")
         await transport.connect()
         try:
-            status = await KubernetesLauncher(
-                transport.api, site, site="kube", owner="tests"
-            ).poll()
+            status = await KubernetesLauncher(transport.api, site, site="kube").poll()
         finally:
             await transport.close()
         assert not status.notes
@@ -315,7 +300,7 @@ async def look(site: KubernetesSite) -> None:
     transport = KubernetesTransport(site, "kube")
     try:
         await transport.connect()
-        await KubernetesLauncher(transport.api, site, site="kube", owner="tests").poll()
+        await KubernetesLauncher(transport.api, site, site="kube").poll()
     finally:
         await transport.close()
 
