@@ -29,6 +29,9 @@ SILENCE_SECONDS = 1.0
 SPARE_SECONDS = 5.0
 """How long the connection of the trial waits to be somebody's: a gateway gives up after 10 s."""
 
+CLOSE_SECONDS = 2.0
+"""How long a WebSocket gets to say good-bye."""
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -124,6 +127,7 @@ class Line:
 
     def __init__(self, api: KubernetesApi, pod: str, port: int) -> None:
         self._api, self._pod, self._port = api, pod, port
+        self._socket: Socket | None = None
         loop = asyncio.get_running_loop()
         self._near: asyncio.Future[Streams] = loop.create_future()
         self._proved: asyncio.Future[bytes] = loop.create_future()
@@ -145,7 +149,11 @@ class Line:
 
     async def close(self) -> None:
         self.task.cancel()
-        await asyncio.wait([self.task])
+        _, left = await asyncio.wait([self.task], timeout=CLOSE_SECONDS)
+        if left and self._socket is not None:
+            # A good-bye that the far side does not read waits for ever, and is shielded.
+            await self._socket.stream.aclose()
+            await asyncio.wait([self.task])
 
     async def _run(self) -> None:
         try:
@@ -171,6 +179,7 @@ class Line:
     async def _carry(self) -> None:
         path = self._api.path("pods", f"{self._pod}/portforward")
         async with self._api.websocket(path, {"ports": self._port}) as socket:
+            self._socket = socket
             far = _Far(socket)
             try:
                 first = await far.first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from jupyter_continuum.sites.testing import (
     LauncherTests,
     TransportTests,
     announced,
+    echoed,
     settled,
 )
 from tests.rig.kubernetes.cluster import Cluster
@@ -218,6 +220,28 @@ class TestPodCarrier(CarrierTests):
         name = "jc-nobody-g-00000000"
         return Agent(name, 0, "node1", (Endpoint(host=name, port=PORT),))
 
+    async def test_a_server_that_is_frozen_does_not_hold_up_the_closing(
+        self, kubernetes: Cluster, carrier, agent, socket
+    ) -> None:
+        forward = await carrier.open(agent, socket)
+        _, writer = await asyncio.open_unix_connection(socket)
+        kubernetes.freeze_api()
+        try:
+            with contextlib.suppress(TimeoutError):
+                for _ in range(200):  # until no buffer on the way has room
+                    writer.write(bytes(2**20))
+                    async with asyncio.timeout(1):
+                        await writer.drain()
+            async with asyncio.timeout(15):
+                await forward.close()
+        finally:
+            kubernetes.thaw_api()
+            writer.transport.abort()
+        kubernetes.wait_for_api()
+        forward = await carrier.open(agent, socket)
+        assert await echoed(socket, b"hello again") == b"hello again"
+        await forward.close()
+
     async def test_a_pod_that_does_not_listen_is_told_within_seconds(
         self, carrier, agent, socket, monkeypatch
     ) -> None:
@@ -240,6 +264,32 @@ async def test_who_may_not_is_told_what_to_do(
     site = where(kubernetes.access.kubeconfig(account), kubernetes_image)
     with pytest.raises(error, match=words):
         await look(site)
+
+
+def test_the_shipped_roles_give_no_more_than_they_say(kubernetes: Cluster) -> None:
+    asked = {
+        account: {
+            f"{verb} {resource}": may(kubernetes, account, verb, resource)
+            for verb, resource in (
+                *(("create", "pods"), ("delete", "secrets"), ("get", "pods/portforward")),
+                *(("get", "secrets"), ("list", "secrets"), ("create", "pods/exec")),
+                *(("update", "pods"), ("create", "deployments"), ("list", "nodes")),
+            )
+        }
+        for account in ("restricted", "reader", "stranger")
+    }
+    may_all = {"create pods", "delete secrets", "get pods/portforward"}
+    assert {each for each, yes in asked["restricted"].items() if yes} == may_all
+    assert {each for each, yes in asked["reader"].items() if yes} == may_all | {"list nodes"}
+    assert not any(asked["stranger"].values())
+
+
+def may(cluster: Cluster, account: str, verb: str, resource: str) -> bool:
+    kind, _, part = resource.partition("/")
+    words = ("auth", "can-i", verb, kind, f"--namespace={cluster.access.namespace}")
+    subresource = (f"--subresource={part}",) if part else ()
+    done = cluster.access.kubectl(account).attempt(*words, *subresource)
+    return done.stdout.strip() == "yes"
 
 
 async def test_a_token_that_ran_out_wants_the_person(
