@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jupyter_continuum.broker.client import call_broker, open_broker
@@ -13,6 +14,7 @@ from jupyter_continuum.broker.rows import (
     GROUP_HEAD,
     OFFER_HEAD,
     SITE_HEAD,
+    TRAVEL_HEAD,
     WORKER_HEAD,
     Record,
     Row,
@@ -21,6 +23,7 @@ from jupyter_continuum.broker.rows import (
     group_row,
     offer_row,
     site_row,
+    travel_row,
     worker_row,
 )
 from jupyter_continuum.broker.selection import group_of, select_offers
@@ -28,6 +31,9 @@ from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
 from jupyter_continuum.table import as_html, as_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
     from distributed import Client
 
 __all__ = [
@@ -185,6 +191,74 @@ class Cluster:
         answer = call_broker("attach", name=self.name, csr=identity.request)
         return open_client(Attachment.from_answer(answer), identity, asynchronous=asynchronous)
 
+    def upload(self, what: ModuleType | str | Path) -> Listing:
+        """Bring a module or package of yours to all workers, also to those that join later.
+
+        A module, its name, a .py file or a folder. Called again, it replaces what was there; ask
+        for results anew then (``pure=False``), since Dask keeps what it has computed.
+        """
+        from jupyter_continuum.cluster.code import read_code, send
+
+        code = read_code(what)
+        with self._client() as client:
+            workers = send(client, code)
+        return _by_site(workers, code.name)
+
+    def install(self, *packages: str) -> Listing:
+        """Bring more packages to all workers, also to those that join later.
+
+        Each is ``NAME`` or ``NAME==VERSION``, in the version that is installed here where one is.
+        They end with the jobs, and replace nothing: `jupyter continuum prepare SITE --with`
+        builds them into an environment.
+        """
+        from jupyter_continuum.environments.extra import add_packages
+
+        with self._client() as client:
+            added = client.sync(add_packages, client, packages, print)
+        return Listing(
+            [
+                {
+                    "site": each.site,
+                    "workers": each.workers,
+                    "what": ", ".join(each.sent) or "was there already",
+                }
+                for each in added
+            ],
+            TRAVEL_HEAD,
+            travel_row,
+        )
+
+    def share_credentials(self, values: Mapping[str, str], *, minutes: float = 60) -> None:
+        """Set environment variables on all workers for so long, in their memory alone.
+
+        For keys of object stores, such as ``{"AWS_ACCESS_KEY_ID": ...}``. Workers that join or
+        start again while they are valid have them too. Whoever may attach to this cluster can
+        read them; so can what a task starts.
+        """
+        from jupyter_continuum.cluster.credentials import share
+
+        with self._client() as client:
+            client.sync(share, client, values, minutes)
+
+    def revoke_credentials(self) -> None:
+        """Take back what was shared: every variable is as it was before."""
+        from jupyter_continuum.cluster.credentials import revoke
+
+        with self._client() as client:
+            client.sync(revoke, client)
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        """One of our own, beside whatever the notebook works with."""
+        from jupyter_continuum.cluster.attach import Attachment, open_client
+        from jupyter_continuum.cluster.security import make_identity
+
+        identity = make_identity(f"client of {self.name}")
+        answer = call_broker("attach", name=self.name, csr=identity.request)
+        attachment = Attachment.from_answer(answer)
+        with open_client(attachment, identity, set_as_default=False) as client:
+            yield client
+
     def scale(self, group: str, jobs: int) -> None:
         """Change how many jobs a group has; workers follow."""
         call_broker("scale", name=self.name, group=group, jobs=jobs)
@@ -263,6 +337,16 @@ class ForeignCluster:
             return f"{self.name}: {self._find()['state']}, run by others"
         except ContinuumError as error:
             return str(error)  # a repr that raises hides the object
+
+
+def _by_site(workers: Iterable[str], what: str) -> Listing:
+    from collections import Counter
+
+    from jupyter_continuum.relay.address import parse
+
+    counted = Counter(parse(address).site for address in workers)
+    records = [{"site": site, "workers": n, "what": what} for site, n in counted.items()]
+    return Listing(records, TRAVEL_HEAD, travel_row)
 
 
 def _group_table(view: Record) -> tuple[Sequence[str], list[Row]]:

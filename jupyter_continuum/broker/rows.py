@@ -16,6 +16,7 @@ FOREIGN_HEAD = ("CLUSTER OF OTHERS", "STATE", "WORKERS")
 GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "CARRIER", "WHY")
 WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
 REACH_HEAD = ("WHAT", "FOUND", "VERDICT", "MEASURED")
+TRAVEL_HEAD = ("SITE", "WORKERS", "WHAT")
 ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
 
 
@@ -90,6 +91,10 @@ def worker_row(worker: Record) -> Row:
 
 def orphan_row(job: Record) -> Row:
     return job["site"], job["job"], job["job_id"], job["state"], why(job)
+
+
+def travel_row(record: Record) -> Row:
+    return (record["site"], record["workers"], record["what"])
 
 
 def why(record: Record) -> str:

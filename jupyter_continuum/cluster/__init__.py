@@ -16,6 +16,10 @@ http_socket   HTTP on a private Unix socket
 pages         pages of workers, beside the scheduler's own
 scheduler     distributed's Scheduler, with these changes
 report        what the scheduler tells the broker, once a second
+code          a person's own modules, on every process
+packages      more packages on a running cluster
+prints        what tasks print, where their results were asked for
+credentials   short-lived ones, in the memory of workers alone
 attach        a Client for a notebook
 
 Works without Jupyter, pydantic and asyncssh; importing it imports no Dask.

@@ -59,6 +59,8 @@ async def run(
     folder: Path, cluster: dict[str, Any], identity: Identity, signed: dict[str, str]
 ) -> None:
     """Start the scheduler, say so, and serve until it is told to stop."""
+    from jupyter_continuum.cluster.credentials import Credentials
+    from jupyter_continuum.cluster.prints import Prints
     from jupyter_continuum.cluster.report import Report
     from jupyter_continuum.cluster.scheduler import ContinuumScheduler
 
@@ -77,6 +79,8 @@ async def run(
         dashboard_socket=folder / DASHBOARD,
     )
     async with scheduler:
+        scheduler.add_plugin(Prints(scheduler))
+        scheduler.add_plugin(Credentials(scheduler))
         if cluster.get("broker"):
             report = Report(cluster=cluster["name"], broker=Path(cluster["broker"]))
             await report.start(scheduler)

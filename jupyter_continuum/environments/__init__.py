@@ -8,6 +8,7 @@ parcels    wheels on their way to a site, in pieces that can be sent again
 steps      the shell text of each step at a site
 check      what an interpreter at a site has installed
 build      the whole way, from a look at the site to an environment in place
+extra      more packages on a running cluster
 recipe     the same lock as a Containerfile or an Apptainer definition
 
 Needs a Shell and nothing else of a site.

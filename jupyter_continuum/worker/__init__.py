@@ -7,6 +7,7 @@ agent       from the ticket to the last worker, and out
 devices     what computes here: which GPUs, and who gets which
 supervise   one worker with its nanny, started again while its allocation lives
 node        distributed's Worker and Nanny without a listening TCP port
+output      what tasks print is told
 pages       what a worker shows of itself
 node_copy   the environment's copy on the node's own disk, and its end
 deadlines   lease and walltime

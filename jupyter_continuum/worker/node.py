@@ -14,12 +14,16 @@ from distributed import Nanny, Worker
 from distributed.core import Status
 
 from jupyter_continuum.cluster import http_socket
+from jupyter_continuum.cluster.credentials import Purse
 from jupyter_continuum.cluster.dialling import silent
 from jupyter_continuum.cluster.log import quiet_libraries
+from jupyter_continuum.worker.output import ShowPrints
 
 RETIRED = "retired"
 """Why a worker closes that gave its results away first: it must not come back."""
 MAX_PAGE_BYTES = 16 * 1024 * 1024
+STDERR = 2
+"""How distributed's `print` tells that it went to standard error."""
 _PATH = re.compile(r"/[!-~]{0,2000}")
 
 
@@ -33,6 +37,7 @@ class ContinuumWorker(Worker):
             # A batch system signals every process of a job at once; the agent hands over first.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._pages = Path(pages)
+        self.credentials = Purse()
         about = {"node": node, "device": device}
         kwargs["startup_information"] = {
             name: lambda _, value=value: value for name, value in about.items()
@@ -40,6 +45,11 @@ class ContinuumWorker(Worker):
         super().__init__(*args, **kwargs)
         self.handlers["http_get"] = self.http_get
         self.handlers["reach"] = self.reach
+        self.handlers["continuum_take"] = self.credentials.take
+        if multiprocessing.parent_process() is not None:
+            plugin = ShowPrints()
+            self.plugins[plugin.name] = plugin
+            plugin.setup(self)
 
     def start_http_server(
         self,
@@ -49,6 +59,11 @@ class ContinuumWorker(Worker):
         ssl_options: Any = None,
     ) -> None:
         self.http_application, self.http_server = http_socket.serve(routes, self._pages)
+
+    def log_event(self, topic: Any, msg: Any) -> None:
+        # distributed's own `print` prints on standard output too, which is shown already.
+        if not (topic == "print" and isinstance(msg, dict) and msg.get("file") != STDERR):
+            super().log_event(topic, msg)
 
     async def _stop_services(self) -> None:
         if hasattr(self, "http_server"):
