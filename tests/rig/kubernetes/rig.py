@@ -17,7 +17,7 @@ from tests.rig.kubernetes.programs import programs
 from tests.rig.kubernetes.source import GIVEN, Source, missing, source
 from tests.rig.kubernetes.spec import NodeSpec
 
-INSTANCES = 4
+INSTANCES = 8
 """Test runs that may go on at the same time on one machine."""
 
 
