@@ -129,7 +129,8 @@ class Probe:
         # An agent may be seen before the queue is looked at again.
         while self._waits() and self._agent() is None:
             waiting = self._job.waiting_for()
-            self._tell(f"PENDING{': ' if waiting else ''}{waiting}")
+            pending = f"PENDING{': ' if waiting else ''}{waiting}"
+            self._tell(pending if self._session.ready else self._session.reason)
             if time.monotonic() > end:
                 minutes = self._order.wait_seconds / 60
                 raise ContinuumError(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_continuum.broker.client import call_broker
-from tests.broker.conftest import View
+from jupyter_continuum.errors import ContinuumError
+from tests.broker.conftest import View, launch
 from tests.broker.test_real_sites import connect, queue
 from tests.conftest import RunningBroker
 from tests.rig.fixtures import ssh_login
@@ -88,13 +89,17 @@ def test_a_door_that_denies_forwarding_is_measured_to_deny_it(
     assert view["reachable"]
     assert view["chosen"] == "Workers are reached by SSH exec relay."
     assert rows["GatewayPorts"]["found"] == "no port lent"
+    launch("sitea/cpu", walltime_minutes=5)
+    (site,) = [each for each in call_broker("sites") if each["id"] == "sitea"]
+    # Tried first, as it was measured: forwarding was not asked for again.
+    assert (site["carrier"], site["carrier_reason"]) == ("ssh-exec", "")
+    assert site["reach"]["chosen"] == "Workers are reached by SSH exec relay now."
+    call_broker("stop", name="main")
 
 
 def test_a_site_whose_nodes_are_taken_is_left_at_the_limit(
     broker: RunningBroker, slurm_site_a: SlurmSite, worker_python: Path
 ) -> None:
-    from jupyter_continuum.errors import ContinuumError
-
     connect(slurm_site_a, worker_python)
     names = ",".join(slurm_site_a.spec.cpu_names)
     slurm_site_a.client("scontrol", "update", f"NodeName={names}", "State=DRAIN", "Reason=test")

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 from typing import Any
 
 from jupyter_continuum.broker.client import call_broker
@@ -39,6 +40,23 @@ def test_a_site_without_workers_that_can_be_reached_is_status_1(broker: Any) -> 
     assert ran.status == 1
     assert "jupyter continuum connect leonardo" in ran.err
     assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_status_is_1_where_no_way_to_workers_is_known(broker: Any) -> None:
+    python = broker.state / "python-mute"
+    python.write_text(
+        f"#!{sys.executable}\nimport json, sys\n"
+        "if sys.argv[1] == '-c': sys.exit(0)\n"
+        "told = json.load(open(sys.argv[3] + '/join-0.json'))\n"
+        "print(told['nonce'], 'node', '\"mute\"')\n"
+    )
+    python.chmod(0o700)
+    site = {"queue_seconds": 0, "nodes": 1, "cpus_per_node": 1, "delay_ms": 1}
+    profile = {"site": "mute", "kind": "emulated", "emulated": site, "python": str(python)}
+    call_broker("connect", profile=profile)
+    ran = continuum("doctor", "mute", *NOWHERE)
+    assert ran.status == 1, ran.err
+    assert ran.out.rstrip().splitlines()[-1].startswith("Whether workers can be reached has not")
 
 
 def test_the_limit_is_said_with_the_reason_of_the_queue(broker: Any) -> None:

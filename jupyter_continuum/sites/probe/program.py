@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 import urllib.parse
-from typing import Any, Callable, Dict, List, Optional, Tuple  # list[str] is Python 3.9's
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple  # list[str]: 3.9
 
 DIAL_SECONDS = 4.0
 RESOLVE_SECONDS = 6.0
@@ -284,8 +284,11 @@ def file_systems() -> Dict[str, str]:
     return found
 
 
-def pythons(told: Target) -> List[Dict[str, str]]:
-    """Interpreters and their versions; the profile's own comes first, "" where it does not run."""
+def pythons(told: Target) -> Iterator[List[Dict[str, str]]]:
+    """Interpreters and their versions, one more each time: some start slowly.
+
+    The profile's own comes first, "" where it does not run.
+    """
     names = ["python3"] + ["python3.%d" % minor for minor in range(14, 5, -1)]
     found, seen = [], set()
     for path in [told["python"]] + [shutil.which(name) or "" for name in names]:
@@ -297,7 +300,7 @@ def pythons(told: Target) -> List[Dict[str, str]]:
         match = re.match(r"\d+\.\d+\.\d+", text)
         if match or path == told["python"]:
             found.append({"path": path, "version": match.group(0) if match else ""})
-    return found[:MAX_ENTRIES]
+            yield found[:MAX_ENTRIES]
 
 
 def energy() -> List[str]:
@@ -456,13 +459,14 @@ def measure(told: Target) -> None:
 
 
 def report(nonce: str, field: str, step: Callable[[], object]) -> None:
+    """Each value that a step gives: the last word on a field counts."""
     try:
         value = step()
+        for each in value if isinstance(value, Iterator) else (value,):
+            if each is not None:
+                say(nonce, field, each)
     except Exception as error:  # whatever a node may hold: this field alone stays unknown
         say(nonce, "fault", "%s: %s" % (field, type(error).__name__))
-        return
-    if value is not None:
-        say(nonce, field, value)
 
 
 def main() -> None:
