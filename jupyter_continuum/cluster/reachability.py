@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 from jupyter_continuum.relay.address import HOME, parse
-
-Gaps = Mapping[str, frozenset[str]]
 
 TRIES = 4
 """How many workers of a site are looked at for one that may stand for it."""
@@ -33,34 +32,67 @@ def site_of(address: str) -> str:
         return ""
 
 
-def usable(one: str, other: str, gaps: Gaps) -> bool:
-    """Whether the two workers can exchange results."""
-    return one == other or not (
-        site_of(other) in gaps.get(one, _NONE) or site_of(one) in gaps.get(other, _NONE)
-    )
+class Gaps:
+    """The sites that workers do not reach, by their address. Falsy when all is well.
 
-
-def barred(
-    dependencies: Iterable[Collection[str]], workers: Collection[str], gaps: Gaps
-) -> set[str]:
-    """Those of ``workers`` that must not be given a task.
-
-    ``dependencies``: who holds each result that the task needs. Costs as much as there are
-    gaps, and as much as there are workers only where nobody of a whole site gets at a result.
+    Most workers with a gap have the same one as others of their site: they are looked at once.
     """
-    out = {worker for worker in workers_with(gaps, workers) if HOME in gaps[worker]}
-    for holders in dependencies:
-        closed = bool(holders) and frozenset.intersection(
-            *(gaps.get(holder, _NONE) for holder in holders)
+
+    def __init__(self, found: Mapping[str, frozenset[str]] = MappingProxyType({})) -> None:
+        self._of: dict[str, frozenset[str]] = {}
+        self._alike: dict[tuple[str, frozenset[str]], set[str]] = {}
+        for worker, sites in found.items():
+            self.put(worker, sites)
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def of(self, worker: str) -> frozenset[str]:
+        return self._of.get(worker, _NONE)
+
+    def put(self, worker: str, sites: frozenset[str]) -> None:
+        """``worker`` reaches all but ``sites``."""
+        before = self._of.pop(worker, _NONE)
+        own = site_of(worker)
+        if before:
+            alike = self._alike[own, before]
+            alike.discard(worker)
+            if not alike:
+                del self._alike[own, before]
+        if sites:
+            self._of[worker] = sites
+            self._alike.setdefault((own, sites), set()).add(worker)
+
+    def usable(self, one: str, other: str) -> bool:
+        """Whether the two workers can exchange results."""
+        return one == other or not (
+            site_of(other) in self.of(one) or site_of(one) in self.of(other)
         )
-        for worker in workers if closed else workers_with(gaps, workers):
-            if worker not in out and not any(usable(worker, each, gaps) for each in holders):
-                out.add(worker)
-    return out
 
+    def may_take(self, worker: str, dependencies: Iterable[Collection[str]]) -> bool:
+        """Whether ``worker`` gets at all results; ``dependencies`` says who holds each."""
+        return HOME not in self.of(worker) and all(
+            any(self.usable(worker, holder) for holder in holders) for holders in dependencies
+        )
 
-def workers_with(gaps: Gaps, workers: Collection[str]) -> list[str]:
-    return [worker for worker in gaps if worker in workers]
+    def barred(self, dependencies: Iterable[Collection[str]], workers: Iterable[str]) -> set[str]:
+        """Those of ``workers`` that ``may_take`` refuses, found together.
+
+        Costs as much as there are kinds of gaps, and as much as there are workers only where
+        nobody of a whole site gets at a result.
+        """
+        out: set[str] = set()
+        for (_, sites), alike in self._alike.items():
+            if HOME in sites:
+                out |= alike
+        for holders in dependencies:
+            for (site, sites), alike in self._alike.items():
+                if all(site_of(each) in sites or site in self.of(each) for each in holders):
+                    out |= alike.difference(holders)
+            closed = frozenset.intersection(*map(self.of, holders)) if holders else _NONE
+            if closed:
+                out.update(each for each in workers if site_of(each) in closed - {HOME})
+        return out.intersection(workers)
 
 
 def representatives(
@@ -81,8 +113,8 @@ def _one_of(members: Sequence[str], site: str, gaps: Gaps, turn: int) -> str:
     """ "" where none of those that were looked at is reached by the scheduler."""
     count = min(TRIES, len(members))
     looked_at = [members[(turn + step) % len(members)] for step in range(count)]
-    able = [each for each in looked_at if HOME not in gaps.get(each, _NONE)]
-    return next((each for each in able if site not in gaps.get(each, _NONE)), (able or [""])[0])
+    able = [each for each in looked_at if HOME not in gaps.of(each)]
+    return next((each for each in able if site not in gaps.of(each)), (able or [""])[0])
 
 
 def pause_seconds(failures: int, chance: float) -> float:

@@ -14,8 +14,9 @@ from distributed import Scheduler
 from distributed.core import Status
 from distributed.scheduler import DEFAULT_EXTENSIONS, TaskState, WorkerState
 
-from jupyter_continuum.cluster import http_socket, reachability
+from jupyter_continuum.cluster import http_socket
 from jupyter_continuum.cluster.memory import MemoryManager
+from jupyter_continuum.cluster.reachability import Gaps
 from jupyter_continuum.cluster.signatures import check_signatures
 from jupyter_continuum.cluster.verification import Verification
 from jupyter_continuum.relay.address import HOME
@@ -38,8 +39,8 @@ class ContinuumScheduler(Scheduler):
         self._cluster = cluster
         self._dashboard_socket = dashboard_socket
         self.wanted_copies: weakref.WeakKeyDictionary[TaskState, int] = weakref.WeakKeyDictionary()
-        self.gaps: dict[str, frozenset[str]] = {}
-        """The sites that a worker is not known to reach, by its address. Empty when all is well."""
+        self.gaps = Gaps()
+        """What workers are not known to reach."""
         self._held: dict[str, str] = {}
         """The status that workers say they have, of those that we cannot reach."""
         super().__init__(*args, extensions=_extensions(), **kwargs)
@@ -75,9 +76,8 @@ class ContinuumScheduler(Scheduler):
         Tasks that wait for data across a new gap are taken back, and unless ``leave_running``
         all that a worker was given that the scheduler cannot reach.
         """
-        before = self.gaps.pop(worker, frozenset())
-        if sites:
-            self.gaps[worker] = sites
+        before = self.gaps.of(worker)
+        self.gaps.put(worker, sites)
         ws = self.workers.get(worker)
         if ws is None or sites == before:
             return
@@ -98,15 +98,14 @@ class ContinuumScheduler(Scheduler):
 
     def forget_gaps(self, worker: str) -> None:
         """``worker`` has left."""
-        self.gaps.pop(worker, None)
+        self.gaps.put(worker, frozenset())
         self._held.pop(worker, None)
 
     def barred_from(self, results: Iterable[TaskState]) -> set[WorkerState]:
         """The workers that cannot get at one of ``results``."""
         if not self.gaps:
             return set()
-        holders = [{ws.address for ws in each.who_has} for each in results if each.who_has]
-        found = reachability.barred(holders, self.workers, self.gaps)
+        found = self.gaps.barred(_holders(results), self.workers)
         return {self.workers[address] for address in found}
 
     def valid_workers(self, ts: TaskState) -> set[WorkerState] | None:
@@ -120,12 +119,15 @@ class ContinuumScheduler(Scheduler):
 
     def _add_to_processing(self, ts: TaskState, ws: WorkerState, stimulus_id: str) -> Any:
         """Every placement comes by here; those of root tasks look at no data."""
-        if self.gaps and ws in (barred := self.barred_from(ts.dependencies)):
+        if self.gaps and not self._may_take(ws, ts):
             other = self.decide_worker_non_rootish(ts)
-            if other is None or other in barred:
+            if other is None or not self._may_take(other, ts):
                 return self._not_now(ts)
             ws = other
         return super()._add_to_processing(ts, ws, stimulus_id=stimulus_id)
+
+    def _may_take(self, ws: WorkerState, ts: TaskState) -> bool:
+        return self.gaps.may_take(ws.address, _holders(ts.dependencies))
 
     def _not_now(self, ts: TaskState) -> Any:
         """Nobody gets at all that ``ts`` needs: it waits as a task without a worker."""
@@ -193,7 +195,7 @@ class ContinuumScheduler(Scheduler):
 
     def _within_reach(self, worker: str, who_has: dict[Any, Any]) -> dict[Any, tuple[str, ...]]:
         return {
-            key: tuple(each for each in holders if reachability.usable(worker, each, self.gaps))
+            key: tuple(each for each in holders if self.gaps.usable(worker, each))
             for key, holders in who_has.items()
         }
 
@@ -201,7 +203,7 @@ class ContinuumScheduler(Scheduler):
         waiting = {ts for result in ws.has_what for ts in result.waiters or ()}
         for ts in [*ws.processing, *(waiting - ws.processing)]:
             at = ts.processing_on
-            if at and ((everything and at is ws) or at in self.barred_from(ts.dependencies)):
+            if at and ((everything and at is ws) or not self._may_take(at, ts)):
                 self._reschedule(ts.key, stimulus_id=stimulus_id)
 
     def _reconsider(self, stimulus_id: str) -> None:
@@ -265,6 +267,10 @@ class ContinuumScheduler(Scheduler):
             return len(self.running)
         chosen = (self.workers[address] for address in self.workers_list(workers))
         return sum(worker.status == Status.running for worker in chosen)
+
+
+def _holders(results: Iterable[TaskState]) -> list[set[str]]:
+    return [{ws.address for ws in each.who_has} for each in results if each.who_has]
 
 
 def _extensions() -> dict[str, Any]:

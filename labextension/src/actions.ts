@@ -8,7 +8,7 @@ import type { IActions } from './components/context';
 import * as dialogs from './dialogs';
 import { messageOf } from './model';
 import type { IContinuumModel } from './tokens';
-import type { ICluster, IPrompt, ISite } from './wire';
+import type { ICluster, IPrompt, ISite, IWorker } from './wire';
 
 const CLOSE_AFTER_MS = 4000;
 
@@ -51,9 +51,11 @@ export class Actions implements IActions {
   }
 
   openDashboard(cluster: ICluster): void {
-    const path = `jupyter-continuum/clusters/${cluster.name}/dashboard/status`;
-    const url = URLExt.join(PageConfig.getBaseUrl(), path);
-    window.open(url, '_blank', 'noopener');
+    this.openPage(cluster, 'status');
+  }
+
+  openWorker(cluster: ICluster, worker: IWorker): void {
+    this.openPage(cluster, `worker/${encodeURIComponent(worker.name)}/main`);
   }
 
   showLogs(cluster: ICluster, group: string): void {
@@ -107,6 +109,12 @@ export class Actions implements IActions {
   }
 
   /** Put the cell below the active one, or into it when it is empty. */
+  private openPage(cluster: ICluster, page: string): void {
+    const path = `jupyter-continuum/clusters/${cluster.name}/dashboard`;
+    const url = URLExt.join(PageConfig.getBaseUrl(), path, page);
+    window.open(url, '_blank', 'noopener');
+  }
+
   private async insert(cluster: ICluster): Promise<void> {
     const panel = this.notebooks?.currentWidget ?? null;
     if (panel === null) {

@@ -7,12 +7,11 @@ import pytest
 from jupyter_continuum.cluster.reachability import (
     LONGEST_DIAL_SECONDS,
     LONGEST_PAUSE_SECONDS,
-    barred,
+    Gaps,
     dial_seconds,
     pause_seconds,
     representatives,
     site_of,
-    usable,
 )
 
 N1, N2, S1, S2, E1 = (
@@ -28,9 +27,9 @@ N1, N2, S1, S2, E1 = (
 ALL = (N1, N2, S1, S2, E1)
 
 
-def gaps(**found: str) -> dict[str, frozenset[str]]:
+def gaps(**found: str) -> Gaps:
     by_name = {"n1": N1, "n2": N2, "s1": S1, "s2": S2, "e1": E1}
-    return {by_name[name]: frozenset(sites.split()) for name, sites in found.items()}
+    return Gaps({by_name[name]: frozenset(sites.split()) for name, sites in found.items()})
 
 
 def test_a_site_is_read_from_an_address() -> None:
@@ -41,12 +40,12 @@ def test_a_site_is_read_from_an_address() -> None:
 
 def test_a_gap_counts_in_both_directions() -> None:
     found = gaps(s1="north")
-    assert not usable(S1, N1, found)
-    assert not usable(N2, S1, found)
-    assert usable(S2, N1, found)
-    assert usable(S1, S2, found)
-    assert usable(S1, E1, found)
-    assert usable(S1, S1, gaps(s1="south"))
+    assert not found.usable(S1, N1)
+    assert not found.usable(N2, S1)
+    assert found.usable(S2, N1)
+    assert found.usable(S1, S2)
+    assert found.usable(S1, E1)
+    assert gaps(s1="south").usable(S1, S1)
 
 
 @pytest.mark.parametrize(
@@ -62,23 +61,32 @@ def test_a_gap_counts_in_both_directions() -> None:
         ([{N1}], gaps(n1="south east"), (S1, S2, E1)),
         ([], gaps(s1="home"), (S1,)),
         ([{E1}], gaps(s1="home", n1="east"), (S1, N1)),
-        ([set()], gaps(s1="north"), (S1,)),
     ],
 )
 def test_who_must_not_be_given_a_task(dependencies, found, out) -> None:
-    assert barred(dependencies, ALL, found) == {*out}
+    assert found.barred(dependencies, ALL) == {*out}
+    assert {each for each in ALL if not found.may_take(each, dependencies)} == {*out}
+
+
+def test_what_has_healed_is_forgotten() -> None:
+    found = gaps(s1="north", s2="north")
+    for worker in (S1, S2):
+        assert found
+        found.put(worker, frozenset())
+    assert not found
+    assert found.barred([{N1}], ALL) == set()
 
 
 def test_a_worker_that_left_is_no_candidate() -> None:
-    assert barred([{N1}], (N1, N2), gaps(s1="north")) == set()
+    assert gaps(s1="north").barred([{N1}], (N1, N2)) == set()
 
 
 SITES = {"north": [N1, N2], "south": [S1, S2], "east": [E1]}
 
 
 def test_one_worker_of_each_other_site_is_asked() -> None:
-    assert representatives(N1, SITES, {}, turn=0) == {"south": S1, "east": E1}
-    assert representatives(N1, SITES, {}, turn=1) == {"south": S2, "east": E1}
+    assert representatives(N1, SITES, Gaps(), turn=0) == {"south": S1, "east": E1}
+    assert representatives(N1, SITES, Gaps(), turn=1) == {"south": S2, "east": E1}
 
 
 def test_whom_the_scheduler_does_not_reach_is_not_asked() -> None:
@@ -93,7 +101,7 @@ def test_who_has_a_gap_to_the_newcomers_site_is_asked_last() -> None:
 
 def test_looking_does_not_grow_with_the_workers() -> None:
     many = {"south": [f"relay://south.a{number}:1" for number in range(10_000)]}
-    broken = {each: frozenset({"home"}) for each in many["south"][:9_999]}
+    broken = Gaps({each: frozenset({"home"}) for each in many["south"][:9_999]})
     assert representatives(N1, many, broken, turn=0) == {}
 
 

@@ -86,7 +86,7 @@ async def test_a_newcomer_that_is_reached_has_no_gap(home, north):
     await home.submit("south")
     await joined(north, 2)
     await gaps_become(north, {"north-1-0-0": [], "south-1-0-0": []})
-    assert await north.run_on_scheduler(lambda dask_scheduler: dask_scheduler.gaps) == {}
+    assert await north.run_on_scheduler(lambda dask_scheduler: bool(dask_scheduler.gaps)) is False
 
 
 async def test_no_task_crosses_a_gap_and_what_must_waits_until_it_heals(home, north):

@@ -82,20 +82,30 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
         </p>
       )}
       <div id={body} hidden={!open}>
-        {open && <Workers workers={group.workers} />}
+        {open && <Workers cluster={cluster} workers={group.workers} />}
       </div>
     </li>
   );
 }
 
-function Workers(props: { readonly workers: readonly IWorker[] }): JSX.Element {
+/** States of a worker that can be asked for its own page. */
+const ANSWERING = ['ready', 'unreachable', 'draining'];
+
+function Workers(props: {
+  readonly cluster: ICluster;
+  readonly workers: readonly IWorker[];
+}): JSX.Element {
   const { trans } = usePanel();
   const hidden = props.workers.length - SHOWN_WORKERS;
   return (
     <>
       <ul className="jp-Continuum-workers" aria-label={trans.__('Workers')}>
         {props.workers.slice(0, SHOWN_WORKERS).map(worker => (
-          <Worker key={worker.name} worker={worker} />
+          <Worker
+            key={worker.name}
+            cluster={props.cluster}
+            worker={worker}
+          />
         ))}
       </ul>
       {hidden > 0 && (
@@ -105,8 +115,14 @@ function Workers(props: { readonly workers: readonly IWorker[] }): JSX.Element {
   );
 }
 
-function Worker({ worker }: { readonly worker: IWorker }): JSX.Element {
-  const { trans } = usePanel();
+function Worker({
+  cluster,
+  worker
+}: {
+  readonly cluster: ICluster;
+  readonly worker: IWorker;
+}): JSX.Element {
+  const { actions, trans } = usePanel();
   const where = [
     worker.node,
     worker.device,
@@ -119,7 +135,18 @@ function Worker({ worker }: { readonly worker: IWorker }): JSX.Element {
         className="jp-Continuum-workerName"
         title={where.filter(Boolean).join(' · ')}
       >
-        {worker.name}
+        {ANSWERING.includes(worker.state) && cluster.dashboard ? (
+          <button
+            type="button"
+            className="jp-Continuum-textButton"
+            aria-label={trans.__('Open the page of %1', worker.name)}
+            onClick={() => actions.openWorker(cluster, worker)}
+          >
+            {worker.name}
+          </button>
+        ) : (
+          worker.name
+        )}
       </span>
       {worker.memory_bytes !== null && (
         <span className="jp-Continuum-workerNumber" title={trans.__('Memory')}>

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { createContext, useContext } from 'react';
 
 import type { IContinuumModel } from '../tokens';
-import type { ICluster, IPrompt, ISite } from '../wire';
+import type { ICluster, IPrompt, ISite, IWorker } from '../wire';
 
 /** What a click may lead to; dialogs and notebooks are behind it. */
 export interface IActions {
@@ -12,6 +12,7 @@ export interface IActions {
   launch(): void;
   insertCell(cluster: ICluster): void;
   openDashboard(cluster: ICluster): void;
+  openWorker(cluster: ICluster, worker: IWorker): void;
   showLogs(cluster: ICluster, group: string): void;
   stop(cluster: ICluster): void;
   scale(cluster: ICluster, group: string, jobs: number): void;
