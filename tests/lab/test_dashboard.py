@@ -10,7 +10,7 @@ from playwright.sync_api import ConsoleMessage, Page, WebSocket, expect
 
 import jupyter_continuum as jc
 from jupyter_continuum.broker.client import call_broker
-from tests.lab.conftest import Lab
+from tests.lab.conftest import SCREENSHOTS, Lab
 from tests.lab.test_main_job import connect, real_lab  # noqa: F401  # a fixture
 from tests.server.jupyter_process import TOKEN, JupyterServer
 
@@ -69,6 +69,34 @@ def test_the_status_page_is_drawn_and_goes_on(
     page.wait_for_url(f"{root}/info/logs/**")
     expect(page.get_by_text("fjord").first).to_be_attached()
     assert complaints == []
+
+
+def test_the_link_of_a_client_in_a_notebook_and_a_workers_page_open_under_the_same_server(
+    page: Page, lab_and_server: tuple[Lab, JupyterServer]
+) -> None:
+    lab, server = lab_and_server
+    root = f"http://127.0.0.1:{server.port}/jupyter-continuum/clusters/main/dashboard"
+    lab.open()
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="2 ready").click()
+    with page.expect_popup() as popped:
+        panel.get_by_role("button", name="Open the page of fjord-1-0-0").click()
+    shown = popped.value
+    expect(shown).to_have_url(f"{root}/worker/fjord-1-0-0/main")
+    expect(shown.get_by_text("Results held", exact=True)).to_be_visible()
+    shown.screenshot(path=SCREENSHOTS / "worker-page.png")
+    shown.close()
+    lab.execute("notebook:create-new", {"kernelName": "python3"})
+    lab.wait_for_kernel()
+    lab.run_code("import jupyter_continuum as jc\nprint(jc.attach().get_client().dashboard_link)")
+    link = page.get_by_text("/jupyter-continuum/clusters/main/dashboard/status")
+    expect(link.last).to_be_visible()
+    # What dask-labextension asks for when it is given the address.
+    status, plots = server.ask(
+        "GET", f"{root.partition(str(server.port))[2]}/individual-plots.json"
+    )
+    assert status == 200
+    assert "Individual Task Stream" in plots
 
 
 def _keep(complaints: list[str], message: ConsoleMessage) -> None:
