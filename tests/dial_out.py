@@ -33,7 +33,8 @@ def free_port() -> int:
 
 def make_ticket(site: str, rank: int = 0, *, token: str = "", outbound: DialOut) -> Ticket:
     return Ticket(
-        protocol=1, cluster="main", cluster_id=CLUSTER, site=site, job=f"jc-main-{site}",
+        protocol=1, cluster="main", cluster_id=CLUSTER, site=site,
+        job=f"jc-main-{site}-{secrets.token_hex(4)}",
         rank=rank, agent=secrets.token_hex(4), token=token or secrets.token_hex(16), group=site,
         job_number=0, workers=1, threads=1, gpus_per_worker=0, memory_limit_bytes=0,
         lease_seconds=60, walltime_seconds=600, direct="none", outbound=outbound,
@@ -54,6 +55,12 @@ class Outside:
     @property
     def carrier(self) -> OutboundCarrier:
         return OutboundCarrier(self.door, self)
+
+    @property
+    def port(self) -> int:
+        assert self.door.address is not None
+        assert self.door.address.listens_at is not None
+        return self.door.address.listens_at[1]
 
     @property
     def told(self) -> DialOut:

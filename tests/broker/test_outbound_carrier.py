@@ -41,10 +41,7 @@ class TestOutbound(CarrierTests):
 class TestOutboundThroughAProxy(TestOutbound):
     @pytest.fixture
     async def agent(self, out: Outside, tmp_path: Path) -> AsyncIterator[Agent]:
-        assert out.door.address is not None
-        where = out.door.address.listens_at
-        assert where is not None
-        with proxy(tmp_path, reach=where[1]) as there:
+        with proxy(tmp_path, reach=out.port) as there:
             async with out.agent(echo, environment=there.environment) as agent:
                 yield agent
 
@@ -68,7 +65,7 @@ async def test_an_agent_that_never_dials_is_waited_for_and_named(
 
 
 async def test_a_proxy_that_wants_a_name_is_said_to(out: Outside, tmp_path: Path) -> None:
-    with proxy(tmp_path, reach=_port(out)) as there:
+    with proxy(tmp_path, reach=out.port) as there:
         async with out.agent(echo, environment=there.nameless) as agent:
             with pytest.raises(SiteUnreachable) as told:
                 await out.carrier.open(agent, tmp_path / "f.sock")
@@ -76,7 +73,7 @@ async def test_a_proxy_that_wants_a_name_is_said_to(out: Outside, tmp_path: Path
 
 
 async def test_a_wrong_password_is_said_and_never_shown(out: Outside, tmp_path: Path) -> None:
-    with proxy(tmp_path, reach=_port(out)) as there:
+    with proxy(tmp_path, reach=out.port) as there:
         wrong = {"HTTPS_PROXY": f"http://grant:not-the-word@127.0.0.1:{there.port}"}
         async with out.agent(echo, environment=wrong) as agent:
             with pytest.raises(SiteUnreachable) as told:
@@ -102,7 +99,7 @@ async def test_a_host_in_no_proxy_is_dialled_directly(out: Outside, tmp_path: Pa
 async def test_a_pipe_breaks_with_its_proxy_and_the_next_one_comes_when_it_is_back(
     out: Outside, tmp_path: Path
 ) -> None:
-    with proxy(tmp_path, reach=_port(out)) as there:
+    with proxy(tmp_path, reach=out.port) as there:
         async with out.agent(echo, environment=there.environment) as agent:
             forward = await out.carrier.open(agent, tmp_path / "f.sock")
             reader, writer = await asyncio.open_unix_connection(tmp_path / "f.sock")
@@ -112,14 +109,7 @@ async def test_a_pipe_breaks_with_its_proxy_and_the_next_one_comes_when_it_is_ba
             async with asyncio.timeout(10):
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read(1) == b""
-            there.start(reach=_port(out))
+            there.start(reach=out.port)
             writer.close()
             assert await echoed(tmp_path / "f.sock", b"after") == b"after"
             await forward.close()
-
-
-def _port(out: Outside) -> int:
-    assert out.door.address is not None
-    where = out.door.address.listens_at
-    assert where is not None
-    return where[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -118,5 +119,23 @@ class TestRelayOverOutbound(RelayCommTests):
             async def reach(gateway, endpoint):
                 agent = await stack.enter_async_context(out.agent(gateway.welcome))
                 return out.carrier, agent
+
+            yield reach
+
+
+class TestRelayOverOutboundThroughAProxy(RelayCommTests):
+    """The same by a real HTTP CONNECT proxy that wants a user name and password."""
+
+    @pytest.fixture
+    async def reach(self, tmp_path: Path):
+        from tests.dial_out import outside, proxy
+
+        async with AsyncExitStack() as stack:
+            out = await stack.enter_async_context(outside())
+            there = stack.enter_context(proxy(tmp_path, reach=out.port))
+
+            async def reach(gateway, endpoint):
+                dialling = out.agent(gateway.welcome, environment=there.environment)
+                return out.carrier, await stack.enter_async_context(dialling)
 
             yield reach
