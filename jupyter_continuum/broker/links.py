@@ -114,8 +114,9 @@ class Links:
         while True:
             try:
                 # A site that is down or wants the person is not dialled for its links' sake.
-                await link.session.until_ready()
-                await link.session.connect()
+                await link.session.until_reachable(link.announced)
+                if link.session.ready:
+                    await link.session.connect()
                 await self._open(name, link)
                 if link.entry.up:
                     failures, said = 0, ""
@@ -144,6 +145,8 @@ class Links:
             link.forward = None
         tried: dict[CarrierName, SiteError] = {}
         for carrier in link.session.ways.to_try():
+            if not link.session.ready and carrier.name is not CarrierName.OUTBOUND:
+                continue  # it would log in
             try:
                 await self._ride(name, link, carrier)
             except SignInRequired:
@@ -164,7 +167,7 @@ class Links:
     async def _improve(self, name: str, link: _Link) -> None:
         """Move the link to a better carrier, should one work by now."""
         before, rode_on = link.forward, link.carrier
-        if rode_on is None:
+        if rode_on is None or not link.session.ready:
             return
         for carrier in link.session.ways.better_than(rode_on):
             try:

@@ -164,6 +164,17 @@ class Session:
         self._seen(status)
         return status
 
+    async def until_reachable(self, agent: Agent) -> None:
+        """Until the site answers, or this agent has dialled out to us: that needs no login."""
+        waits = [asyncio.ensure_future(self.until_ready())]
+        if self._door is not None and self.ways.may_use(CarrierName.OUTBOUND):
+            waits.append(asyncio.ensure_future(self._door.until_held(agent.job, agent.rank)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
     async def until_ready(self) -> None:
         """Wait until the site answers; for ever where only the person can help."""
         await self._is_ready.wait()

@@ -58,6 +58,10 @@ class Ways:
         """Every carrier that may carry, what works first."""
         return self._named(to_try(self._best_first, self._setbacks, time.time()))
 
+    def may_use(self, name: CarrierName) -> bool:
+        """The site has it, and the person has not chosen another."""
+        return name in self._best_first
+
     def better_than(self, current: CarrierName) -> list[Carrier]:
         """What should be tried though ``current`` carries."""
         return self._named(better(self._best_first, current, self._setbacks, time.time()))

@@ -54,6 +54,7 @@ class Site:
     """As much of a session as links ask."""
 
     site = "north"
+    ready = True
 
     def __init__(self) -> None:
         self.profile = Profile(site="north", kind="slurm")
@@ -65,7 +66,7 @@ class Site:
     def carriers(self) -> tuple[GatedCarrier, ...]:
         return self.forward, self.exec
 
-    async def until_ready(self) -> None: ...
+    async def until_reachable(self, agent: Agent) -> None: ...
     async def connect(self) -> None: ...
 
 

@@ -22,6 +22,7 @@ import pytest
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.start import log_path
 from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.errors import SiteError
 from jupyter_continuum.paths import data_dir
 from tests.broker.conftest import View, launch, wait_for, workers
 from tests.cli.commands import COMMAND
@@ -155,6 +156,27 @@ def test_a_proxy_that_dies_in_the_middle_of_a_transfer_and_comes_back_costs_no_b
     reached.site.start_proxy()
     assert here.result(timeout=120) == hashlib.sha256(make()).hexdigest()
     assert there.status == "finished"
+
+
+def test_a_login_node_that_is_away_costs_those_nothing_who_dialled_out(
+    reached: Far, client_of: Callable[[str], Any]
+) -> None:
+    launch("sitec/cpu", walltime_minutes=10)
+    client = client_of("main")
+    kept = client.submit(lambda: 7, workers=["sitec-0-0-0"], pure=False)
+    assert kept.result(timeout=30) == 7
+    reached.site.stop_sshd()
+    try:
+        with pytest.raises(SiteError):
+            call_broker("refresh", site="sitec")
+        reached.site.stop_proxy()  # what is open breaks, and has to be had anew
+        wait_for("main", lambda view: "link is down" in json.dumps(view))
+        reached.site.start_proxy()
+        later = client.submit(lambda x: x + 1, kept, workers=["sitec-0-0-0"], pure=False)
+        assert later.result(timeout=60) == 8
+    finally:
+        reached.site.start_sshd()
+    call_broker("refresh", site="sitec")
 
 
 def test_a_proxy_that_wants_a_name_is_the_workers_reason_within_seconds(far: Far) -> None:

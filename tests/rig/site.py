@@ -163,7 +163,7 @@ class SlurmSite:
         """Nobody gets in any more, and whoever is in is thrown out."""
         for door in self.login.ports:
             self.daemons.end(f"sshd-{door}")
-        self._end_sessions()
+        self._end_sessions(jobs=False)
 
     def start_sshd(self) -> None:
         doors = self.login.ports if os.getuid() == 0 else ("key", "closed")
