@@ -423,13 +423,16 @@ class Broker:
 
     async def _parity(self, plan: ResolvedPlan) -> list[ParityView]:
         """The environments of all sites of the plan, asked where they are not known."""
-        jobs = [
-            (session, Interpreter.of(session, group.python, group.prologue), group.gpus_per_worker)
-            for group in plan.groups
-            for session in [self._sites.session(group.site)]
-        ]
-        answers = await self._environments.answers((session, each) for session, each, _ in jobs)
-        return views(answers, frozenset(each for _, each, gpus in jobs if gpus))
+        wanted: list[tuple[Session, Interpreter]] = []
+        drivers: dict[Interpreter, str] = {}
+        for group in plan.groups:
+            session = self._sites.session(group.site)
+            interpreter = Interpreter.of(session, group.python, group.prologue)
+            wanted.append((session, interpreter))
+            if group.gpus_per_worker:
+                facts = self._reach.facts(group.site, group.offer, today())
+                drivers[interpreter] = facts.cuda or ""
+        return views(await self._environments.answers(wanted), drivers)
 
     def _site_changed(self, session: Session) -> None:
         self._environments.expect(session)

@@ -11,8 +11,14 @@ from jupyter_continuum.cluster.parity import Row, compare
 from jupyter_continuum.errors import PlanRefused
 
 
-def parity_view(interpreter: Interpreter, asked: Asked, *, gpus: bool) -> ParityView:
-    """One site's report beside ours, with what refuses and what should be known."""
+def parity_view(
+    interpreter: Interpreter, asked: Asked, *, cuda_driver: str | None = None
+) -> ParityView:
+    """One site's report beside ours, with what refuses and what should be known.
+
+    ``cuda_driver``: the CUDA release that a probe found the nodes' driver to serve; "" where
+    none has; None where workers are not to compute on GPUs.
+    """
     site = interpreter.site
     if asked.report is None:
         view = ParityView(site=site, python=interpreter.python)
@@ -24,7 +30,10 @@ def parity_view(interpreter: Interpreter, asked: Asked, *, gpus: bool) -> Parity
                 "it is compared when the first worker joins."
             ]
         return view
-    rows = compare(environment(), asked.report, gpus=gpus)
+    # A login node has no GPU, and no driver as a rule.
+    there = dict(asked.report)
+    there["cuda_driver"] = there.get("cuda_driver") or cuda_driver
+    rows = compare(environment(), there, gpus=cuda_driver is not None)
     return ParityView(
         site=site,
         python=interpreter.python,
@@ -45,10 +54,11 @@ def refuse(views: Sequence[ParityView]) -> None:
 
 
 def views(
-    answers: Mapping[Interpreter, Asked], with_gpus: frozenset[Interpreter]
+    answers: Mapping[Interpreter, Asked], cuda_drivers: Mapping[Interpreter, str]
 ) -> list[ParityView]:
+    """``cuda_drivers``: of those interpreters whose workers compute on GPUs."""
     return [
-        parity_view(interpreter, asked, gpus=interpreter in with_gpus)
+        parity_view(interpreter, asked, cuda_driver=cuda_drivers.get(interpreter))
         for interpreter, asked in answers.items()
     ]
 

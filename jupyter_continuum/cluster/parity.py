@@ -127,7 +127,6 @@ def _cuda_driver(here: Report, there: Report, *, gpus: bool) -> Row:
     ours, theirs = _text(here.get("cuda_driver")), _text(there.get("cuda_driver"))
     wants = re.match(r"cupy-cuda(\d+)x ", _text(there.get("cupy")))
     if not theirs:
-        # A login node has no GPU, and no driver as a rule.
         return Row("CUDA driver", ours, theirs, "unknown" if gpus else "same")
     serves = _numbers(theirs)[:1]
     if wants and serves and int(serves[0]) < int(wants[1]):

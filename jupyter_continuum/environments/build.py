@@ -11,7 +11,7 @@ import asyncio
 import shlex
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ from jupyter_continuum.errors import SiteError, SiteUnreachable
 from jupyter_continuum.sites.interpreter import SHELL
 from jupyter_continuum.sites.protocols import CommandResult, Shell
 from jupyter_continuum.sites.slurm_refusals import FULL
-from jupyter_continuum.sites.slurm_script import check_directory
+from jupyter_continuum.sites.slurm_script import FILE, check_directory
 
 FOLDER = "environments"
 STEP_SECONDS = 900.0
@@ -69,6 +69,10 @@ async def build(shell: Shell, wanted: Wanted, tell: Tell) -> Built:
     """Build the environment that ``wanted`` describes, or find it. SiteError says why not."""
     tell("looking at what is there")
     ground = await _look(shell, wanted)
+    if ground.uv and fitting(ground, Target.here()) is None:
+        tell(f"asking uv for Python {Target.here().python_text}")
+        brought = await _bring_python(shell, wanted, ground)
+        ground = replace(ground, interpreters=(*ground.interpreters, *brought))
     base, target = choose(wanted.site, ground, Target.here())
     lock = worker_lock(target, gpu=wanted.gpu, extra=wanted.extra)
     with tempfile.TemporaryDirectory(prefix="jc-prepare-") as folder:
@@ -95,6 +99,27 @@ async def _look(shell: Shell, wanted: Wanted) -> Ground:
     return ground
 
 
+async def _bring_python(shell: Shell, wanted: Wanted, ground: Ground) -> tuple[Interpreter, ...]:
+    """An interpreter that the site's uv has installed; none where it reaches no network."""
+    text = steps.bring_python(ground, Target.here().python_text)
+    result = await _run(shell, text, wanted.prologue, seconds=STEP_SECONDS)
+    path = result.stdout.strip().rpartition("\n")[2]
+    if result.status or not FILE.fullmatch(path):
+        return ()
+    text = steps.look(ground.directory, [path], wanted.prologue)
+    found = steps.read_ground((await _run(shell, text, wanted.prologue, seconds=120)).stdout)
+    return found.interpreters if found else ()
+
+
+def fitting(ground: Ground, here: Target) -> tuple[Interpreter, Target] | None:
+    """The first interpreter that an environment of this side can be built on."""
+    for each in ground.interpreters:
+        target = parse_target(each.python, each.machine, each.libc.removeprefix("glibc "))
+        if each.cpython and each.venv and target is not None and target.python == here.python:
+            return each, target
+    return None
+
+
 def choose(site: str, ground: Ground, here: Target) -> tuple[Interpreter, Target]:
     """The interpreter to build on, and what runs under it. SiteError names what is missing."""
     if ground.free_bytes is not None and ground.free_bytes < steps.USED_BYTES:
@@ -103,12 +128,10 @@ def choose(site: str, ground: Ground, here: Target) -> tuple[Interpreter, Target
             f"environment may take {steps.USED_BYTES / 1e6:.0f}. Free space, or name another "
             "directory with `--directory`."
         )
-    found = []
-    for each in ground.interpreters:
-        found.append(f"{each.python} at {each.path}")
-        target = parse_target(each.python, each.machine, each.libc.removeprefix("glibc "))
-        if each.cpython and each.venv and target is not None and target.python == here.python:
-            return each, target
+    fits = fitting(ground, here)
+    if fits is not None:
+        return fits
+    found = [f"{each.python} at {each.path}" for each in ground.interpreters]
     there = (
         f"There {'are' if len(found) > 1 else 'is'} {', '.join(found)}" if found else "None runs"
     )

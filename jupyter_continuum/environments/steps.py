@@ -117,6 +117,13 @@ def read_ground(text: str) -> Ground | None:
     )
 
 
+def bring_python(ground: Ground, version: str) -> str:
+    """Have the site's uv install a Python beside the environments; prints its path."""
+    uv = f"UV_PYTHON_INSTALL_DIR={ground.directory}/pythons UV_HTTP_TIMEOUT=10 {ground.uv} python"
+    return f"""{uv} install --quiet --no-bin {version} >&2 && {uv} find --managed-python {version}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Paths of one environment at a site."""

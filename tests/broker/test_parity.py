@@ -21,7 +21,7 @@ THERE = Interpreter("lumi", "/scratch/worker/bin/python", "")
 
 
 def test_an_environment_like_ours_is_shown_without_a_word() -> None:
-    view = parity_view(THERE, Asked(environment()), gpus=False)
+    view = parity_view(THERE, Asked(environment()))
     assert {row.verdict for row in view.rows} == {"same"}
     assert (view.refusal, view.warnings) == ("", [])
 
@@ -30,7 +30,7 @@ def test_a_mismatch_is_refused_in_one_sentence_that_names_it_and_the_command() -
     there = environment()
     there["python"] = "3.9.18"
     there["packages"] = there["packages"] | {"dask": "2025.1.0", "distributed": None}
-    refusal = parity_view(THERE, Asked(there), gpus=False).refusal
+    refusal = parity_view(THERE, Asked(there)).refusal
     assert "/scratch/worker/bin/python does not fit: Python is 3.9.18 there" in refusal
     assert "dask is 2025.1.0 there" in refusal
     assert "distributed missing there" in refusal
@@ -39,24 +39,27 @@ def test_a_mismatch_is_refused_in_one_sentence_that_names_it_and_the_command() -
 
 def test_an_interpreter_without_anything_is_told_by_its_version() -> None:
     asked = understood(Told("failed", "3.6.8", words="SyntaxError"), THERE)
-    assert "Python is 3.6.8 there" in parity_view(THERE, asked, gpus=False).refusal
+    assert "Python is 3.6.8 there" in parity_view(THERE, asked).refusal
 
 
 def test_what_is_not_there_is_refused_and_what_cannot_be_known_is_a_warning() -> None:
     absent = understood(Told("not found", words="No such file"), THERE)
-    assert "is not there" in parity_view(THERE, absent, gpus=False).refusal
+    assert "is not there" in parity_view(THERE, absent).refusal
     foreign = understood(Told("not run", words="Exec format error"), THERE)
-    view = parity_view(THERE, foreign, gpus=False)
+    view = parity_view(THERE, foreign)
     assert view.refusal == ""
     assert "compared when the first worker joins" in view.warnings[0]
 
 
 def test_a_driver_too_old_for_the_cupy_there_is_refused() -> None:
     there = environment() | {"cupy": "cupy-cuda13x 14.2.0", "cuda_driver": "12.4 (550.54)"}
-    refusal = parity_view(THERE, Asked(there), gpus=True).refusal
+    refusal = parity_view(THERE, Asked(there)).refusal
     assert "built for CUDA 13 there, and the driver serves CUDA 12.4" in refusal
     there |= {"cuda_driver": None}
-    view = parity_view(THERE, Asked(there), gpus=True)
+    # What a probe has measured on a node counts where the login node has no driver.
+    assert "serves CUDA 12.2" in parity_view(THERE, Asked(there), cuda_driver="12.2").refusal
+    assert parity_view(THERE, Asked(there), cuda_driver="13.0").refusal == ""
+    view = parity_view(THERE, Asked(there), cuda_driver="")
     assert view.refusal == ""
     assert "unknown" in {row.verdict for row in view.rows if row.what == "CUDA driver"}
 

@@ -1,0 +1,75 @@
+"""Building, with a shell of this machine: where it ends early, and what is left then."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_continuum.environments import build as building
+from jupyter_continuum.environments import steps
+from jupyter_continuum.environments.build import Wanted, build
+from jupyter_continuum.errors import SiteError
+from jupyter_continuum.sites.protocols import CommandResult
+from jupyter_continuum.sites.shell import ShellTransport
+
+
+class Full(ShellTransport):
+    """A disk that fills up while wheels are carried."""
+
+    async def run(
+        self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
+    ) -> CommandResult:
+        if "tar -xo" in command:
+            return CommandResult(2, "", "tar: a.whl: Wrote only 4096 of 10240 bytes\n"
+                                 "tar: No space left on device\n")  # fmt: skip
+        return await super().run(command, input=input, timeout_seconds=timeout_seconds)
+
+
+def wanted(tmp_path: Path, **changes: object) -> Wanted:
+    values = {"site": "here", "directory": str(tmp_path / "work"), "pythons": [sys.executable]}
+    return Wanted(**(values | changes))  # type: ignore[arg-type]
+
+
+async def test_a_disk_that_fills_up_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SiteError, match=r"is full .*No space left.*--directory"):
+        await build(Full("here"), wanted(tmp_path), lambda _: None)
+    assert list((tmp_path / "work" / "environments").iterdir()) == []
+
+
+async def test_a_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SiteError, match="cannot be used"):
+        await build(ShellTransport("here"), wanted(tmp_path, directory="/proc/x"), lambda _: None)
+
+
+async def test_uv_brings_the_python_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script in uv's place, as the real one would reach out for an interpreter."""
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(
+        "#!/bin/sh\n"
+        f'[ "$2" = install ] && {{ mkdir -p "$UV_PYTHON_INSTALL_DIR" && '
+        f'ln -s {Path(sys.executable).resolve()} "$UV_PYTHON_INSTALL_DIR/python"; exit; }}\n'
+        'echo "$UV_PYTHON_INSTALL_DIR/python"\n'
+    )
+    uv.chmod(0o755)
+    old = shutil.which("sh")
+    monkeypatch.setenv("PATH", f"{uv.parent}:/usr/bin:/bin")
+    asked = wanted(tmp_path, pythons=[old])
+    shell = ShellTransport("here")
+    ground = await building._look(shell, asked)
+    assert (ground.uv, ground.interpreters) == (str(uv), ())
+    (brought,) = await building._bring_python(shell, asked, ground)
+    assert brought.python == ".".join(map(str, sys.version_info[:3]))
+    assert (tmp_path / "work" / "pythons" / "python").exists()
+    uv.write_text("#!/bin/sh\nexit 1\n")
+    assert await building._bring_python(shell, asked, ground) == ()
+
+
+def test_a_step_is_told_in_its_own_last_words() -> None:
+    assert steps.own_words("a\nERROR: no such thing\nhint\n") == "ERROR: no such thing"
+    assert steps.own_words("") == "it gave no reason"
