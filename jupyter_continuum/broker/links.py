@@ -162,6 +162,8 @@ class Links:
             else:
                 self._passed_over(link, tried)
                 return
+        if not tried and not link.session.ready:
+            raise SiteUnreachable(link.session.reason)
         raise self._none(link, tried)
 
     async def _improve(self, name: str, link: _Link) -> None:

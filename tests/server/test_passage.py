@@ -17,6 +17,7 @@ from jupyter_continuum.sites.protocols import Agent
 from jupyter_continuum.sites.testing import CarrierTests
 from jupyter_continuum.worker.ticket import DialOut
 from tests.dial_out import Outside, echo, make_ticket, outside
+from tests.server.broker_double import BrokerDouble
 from tests.server.jupyter_process import TOKEN, JupyterServer
 
 NOBODY = "link/abc123/far.00000000"
@@ -99,3 +100,24 @@ async def test_strangers_have_seconds_here_too(
 async def test_without_a_front_door_there_is_nothing(server: JupyterServer, path: str) -> None:
     asking = asyncio.to_thread(server.ask, "GET", f"/jupyter-continuum/{path}", token=None)
     assert (await asking)[0] == 404
+
+
+async def test_a_server_that_lets_nobody_in_without_a_token_lets_agents_pass(
+    jupyter_data: Path,
+    running_double: BrokerDouble,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = "c.ServerApp.allow_unauthenticated_access = False"
+    starting = asyncio.to_thread(JupyterServer, tmp_path / "home", jupyter_data, config=config)
+    strict = await starting
+    try:
+        monkeypatch.setenv("JUPYTER_DATA_DIR", str(jupyter_data))
+        monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+        address = Address(url="wss://hub.example.org/user/me", plain_behind_proxy=True)
+        async with outside(address) as out:
+            ticket = make_ticket("far", outbound=DialOut(url(strict)))
+            async with out.agent(echo, ticket=ticket) as agent, asyncio.timeout(20):
+                await out.door.until_held(agent.job, agent.rank)
+    finally:
+        strict.close()
