@@ -14,10 +14,11 @@ from pathlib import Path
 from jupyter_continuum.broker.ending import end_named
 from jupyter_continuum.broker.job import JobEntry
 from jupyter_continuum.broker.session import Session
-from jupyter_continuum.broker.trial import Door
+from jupyter_continuum.broker.trial import DERIVED, Door
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import CarrierDenied, ContinuumError, SiteError, SubmitRefused
 from jupyter_continuum.paths import socket_dir
+from jupyter_continuum.planning.reach import WORDS
 from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.planning.resolve import ResolvedGroup
 from jupyter_continuum.sites.interpreter import job_python
@@ -62,6 +63,8 @@ class Probe:
         self._seen_at: float | None = None
         self._refused = False
         self._ending = False
+        self._own = Facts()
+        """What this side has measured so far."""
 
     @property
     def job(self) -> str:
@@ -168,12 +171,11 @@ class Probe:
 
     async def _measure(self) -> Facts:
         self._tell("The probe runs; it looks round on the node.")
-        own = Facts()
         try:
             async with asyncio.timeout(MEASURE_SECONDS):
                 agent = await self._until_announced()
                 if agent is not None:
-                    own = await self._try_carriers(agent)
+                    await self._try_carriers(agent)
                 log = await self._until_measured()
         except TimeoutError:
             log = await self._log()
@@ -183,7 +185,7 @@ class Probe:
             print(f"{self._session.site}: the probe's {', '.join(odd)} are odd", flush=True)
         if found.node is None:
             raise ContinuumError(self._nothing_found(log))
-        return found.model_copy(update={name: getattr(own, name) for name in OWN})
+        return found.model_copy(update={name: getattr(self._own, name) for name in OWN})
 
     async def _until_announced(self) -> Agent | None:
         """The probe's door; None when the job is over before it opens one."""
@@ -206,17 +208,25 @@ class Probe:
     async def _log(self) -> str:
         return await self._session.attempt(lambda: self._session.launcher.log(self.job))
 
-    async def _try_carriers(self, agent: Agent) -> Facts:
-        """What only this side can measure."""
-        carriers = self._session.carriers
+    async def _try_carriers(self, agent: Agent) -> None:
+        """What only this side can measure; kept one by one, should the time run out.
+
+        One carrier after the other, so that none takes another's bandwidth.
+        """
+        usable: list[Carrier] = []
         with tempfile.TemporaryDirectory(prefix="p", dir=socket_dir()) as folder:
             door = Door(agent, self._token, Path(folder))
-            self._tell(f"Trying {', '.join(each.name for each in carriers)}.")
-            trials = await door.trials(carriers)
-            works = {trial.carrier for trial in trials if trial.works}
-            usable = [each for each in carriers if each.name in works]
-            gateway_ports = await self._gateway_ports(door, usable[0]) if usable else None
-        return Facts(trials=trials, gateway_ports=gateway_ports)
+            for carrier in self._session.carriers:
+                if carrier.name in DERIVED:
+                    continue
+                self._tell(f"Sending bytes by {WORDS[carrier.name]}.")
+                trial = await door.trial(carrier)
+                usable += [carrier] if trial.works else []
+                trials = (*(self._own.trials or ()), trial)
+                self._own = self._own.model_copy(update={"trials": trials})
+            if usable:
+                dial = await self._gateway_ports(door, usable[0])
+                self._own = self._own.model_copy(update={"gateway_ports": dial})
 
     async def _gateway_ports(self, door: Door, carrier: Carrier) -> Dial | None:
         """Whether nodes can dial what our side asks the login node to listen on."""
