@@ -32,7 +32,8 @@ def job_of(pod: Record, warnings: Iterable[Record] = ()) -> Job | None:
         return None
     state, reason = _state(status, [each for each in warnings if _is_about(each, meta)])
     if meta.get("deletionTimestamp"):
-        if state is JobState.FAILED:
+        # One that waits runs nothing, and will not: kubelet takes its time to say so.
+        if state in (JobState.FAILED, JobState.QUEUED):
             state, reason = JobState.CANCELLED, "deleted"
         elif state is JobState.RUNNING:
             reason = "Terminating"

@@ -138,6 +138,10 @@ def test_a_pod_that_dies_of_its_deletion_was_cancelled() -> None:
     job = job_of(dying)
     assert job is not None
     assert (job.state, job.reason) == (JobState.CANCELLED, "deleted")
+    dying["status"] = {"phase": "Pending", "containerStatuses": container(waiting=BACK_OFF)}
+    job = job_of(dying)
+    assert job is not None
+    assert job.state is JobState.CANCELLED
     dying["status"]["phase"] = "Running"
     job = job_of(dying)
     assert job is not None
