@@ -75,9 +75,12 @@ class BareAgents:
         return str(await self.home.submit(SITE, number=number, python=str(self.program)))
 
     async def end(self, job: str) -> None:
+        """The latest."""
         launcher, _ = self.home.sites[SITE]
         await launcher.cancel([job])
         await launcher.forget([job])
+        # As a broker does: else its streams wait for minutes, should it have had to be killed.
+        self.home.order(do="drop", agent=self.home.agents[-1])
 
     async def log(self, job: str) -> str:
         return str(await self.home.log(SITE, job))

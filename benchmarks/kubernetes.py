@@ -237,6 +237,26 @@ class Times:
         for each in fields(self):
             getattr(self, each.name).clear()
 
+    def results(self) -> dict[str, Any]:
+        return {
+            "rounds": len(self.usable),
+            "load": spread(self.loads),
+            "usable": {
+                "pod_s": spread(self.usable),
+                "bare_agent_s": spread(self.bare_usable),
+                "ratio": ratio(self.usable, self.bare_usable),
+            },
+            "grown": {
+                "jupyter_continuum_s": spread(self.grown),
+                "kube_cluster_s": spread(self.operator_grown),
+                "ratio": ratio(self.grown, self.operator_grown),
+            },
+            "each_round": {
+                each.name: [round(value, 2) for value in getattr(self, each.name)]
+                for each in fields(self)
+            },
+        }
+
     async def take(
         self, agents: BareAgents, kubernetes: Cluster, operator: DaskOperator, rounds: int
     ) -> None:
@@ -257,6 +277,7 @@ class Times:
 
 
 async def compare(kubernetes: Cluster, image: Image, rounds: int) -> dict[str, Any]:
+    """Kept after every few rounds: on a busy machine they take minutes."""
     operator = DaskOperator(kubernetes, await asyncio.to_thread(kubernetes.load, image))
     await asyncio.to_thread(operator.start)
     times = Times()
@@ -267,20 +288,8 @@ async def compare(kubernetes: Cluster, image: Image, rounds: int) -> dict[str, A
         times.forget()  # the first of each read the image from the disk
         for done in range(0, rounds, AT_A_TIME):
             await times.take(agents, kubernetes, operator, min(AT_A_TIME, rounds - done))
-    return {
-        "rounds": rounds,
-        "load": spread(times.loads),
-        "usable": {
-            "pod_s": spread(times.usable),
-            "bare_agent_s": spread(times.bare_usable),
-            "ratio": ratio(times.usable, times.bare_usable),
-        },
-        "grown": {
-            "jupyter_continuum_s": spread(times.grown),
-            "kube_cluster_s": spread(times.operator_grown),
-            "ratio": ratio(times.grown, times.operator_grown),
-        },
-    }
+            print(f"kept in {save('kubernetes', times.results())}", file=sys.stderr, flush=True)
+    return times.results()
 
 
 def ratio(ours: list[float], theirs: list[float]) -> dict[str, float]:
@@ -301,7 +310,6 @@ def main() -> None:
             finally:
                 end_everything()
     print(json.dumps(results, indent=1))
-    print(f"kept in {save('kubernetes', results)}", file=sys.stderr)
 
 
 if __name__ == "__main__":
