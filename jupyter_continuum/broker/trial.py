@@ -11,8 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 
-from pydantic import ValidationError
-
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.sites.probe.facts import Dial, Trial
@@ -54,15 +52,14 @@ class Door:
 
     async def dial_back(self, carrier: Carrier, port: int) -> Dial:
         """How the node's dialling of ``port`` at its login node went. OSError, ContinuumError."""
-        async with (
-            self._way(carrier) as path,
-            asyncio.timeout(BYTES_SECONDS),
-            self._knock(path, f"dial {port}") as (reader, _),
-        ):
-            answer = await reader.readline()
         try:
-            return Dial.model_validate_json(answer)
-        except ValidationError as error:
+            async with (
+                self._way(carrier) as path,
+                asyncio.timeout(BYTES_SECONDS),
+                self._knock(path, f"dial {port}") as (reader, _),
+            ):
+                return Dial.model_validate_json(await reader.readline())
+        except ValueError as error:  # no record, or a line without an end
             raise ContinuumError("The probe's answer was none.") from error
 
     @asynccontextmanager
