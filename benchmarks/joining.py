@@ -2,9 +2,9 @@
 
     python benchmarks/joining.py [--rounds N]
 
-Joins: four sites of fifty workers through hub and gateways; CPU of the scheduler's process for
-twenty workers that join, in turns with verification off. Placement: a worker is chosen for a task
-with a dependency, and the message to it made, among 200 workers, in turns with the stock
+Joins: four sites of fifty listeners, which dial and answer as workers do, through hub and gateways;
+CPU of the scheduler's process for the dials of one join. Placement: CPU for choosing a worker for
+a task with a dependency and making the message to it, among 200 workers, in turns with the stock
 scheduler; then with gaps.
 """
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
+import random
 import secrets
 import sys
 import tempfile
@@ -23,86 +25,64 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client
 from record import save, spread
 from relay import Stage, _joined, configure
 
 from jupyter_continuum.cluster.reachability import Gaps
-from jupyter_continuum.cluster.security import security
 from jupyter_continuum.relay.handshake import link_key
 
 SITES = ("east", "north", "south", "west")
 PER_SITE = 50
-JOINS = 20
 PLACEMENTS = 5000
-OWN = (__file__, "--role")
+IDLE_SECONDS = 4
 
 
-# Processes ------------------------------------------------------------------------------
+# Workers, as far as joining sees them -----------------------------------------------------
 
 
-async def home(relay: dict[str, str], comm: dict[str, str]) -> None:
-    from jupyter_continuum.cluster.scheduler import ContinuumScheduler
+async def crowd(relay: dict[str, str], comm: dict[str, str]) -> None:
+    """Fifty listeners of one site that answer and dial as workers do."""
+    from distributed.core import Server
 
-    async with ContinuumScheduler(
-        protocol="relay://",
-        host="home.scheduler",
-        port=1,
-        dashboard=False,
-        dashboard_socket=Path(relay["direct-dir"]) / "dashboard.sock",
-        security=configure(relay, comm),
-    ) as served:
-        print(json.dumps({"address": served.address}), flush=True)
-        await served.finished()
-
-
-async def crowd(address: str, relay: dict[str, str], comm: dict[str, str]) -> None:
-    """Fifty workers in one process, then one more or one less for each line."""
-    from jupyter_continuum.worker.node import ContinuumWorker
+    from jupyter_continuum.cluster.dialling import silent
 
     secure = configure(relay, comm)
-    site, started = relay["site"], []
+    arguments = secure.get_connection_args("worker")
 
-    async def one_more() -> None:
-        number = len(started)
-        started.append(
-            await ContinuumWorker(
-                address,
-                protocol="relay://",
-                host=f"{site}.{relay['agent']}",
-                name=f"{site}-{number}",
-                nthreads=1,
-                memory_limit=0,
-                dashboard=False,
-                pages=f"{relay['direct-dir']}/{number}.pages",
-                node=site,
-                security=secure,
-            )
-        )
+    async def reach(addresses: list[str], seconds: float) -> list[str]:
+        return await silent(addresses, seconds, arguments)
 
+    addresses = []
     for _ in range(PER_SITE):
-        await one_more()
-    print("{}", flush=True)
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        if line == "join\n":
-            await one_more()
-        else:
-            await started.pop().close(nanny=False)
-        print("{}", flush=True)
+        server = Server({"reach": reach})
+        name = f"relay://{relay['site']}.{relay['agent']}"
+        await server.listen(name, **secure.get_listen_args("worker"))
+        addresses.append(server.address)
+    print(json.dumps(addresses), flush=True)
+    await asyncio.Event().wait()
 
 
 @asynccontextmanager
-async def four_sites(folder: Path) -> AsyncIterator[tuple[Stage, Client, list[Any]]]:
+async def four_sites(folder: Path) -> AsyncIterator[tuple[Any, list[str]]]:
+    """A scheduler in this process, and the addresses of those who will join."""
+    from jupyter_continuum.cluster.scheduler import ContinuumScheduler
+
     async with AsyncExitStack() as stack:
         stage = Stage(stack, folder)
         await stage.start("hub", "-m", "jupyter_continuum.relay.hub", str(folder))
         reader, writer = await asyncio.open_unix_connection(folder / "hub.ctl")
         stack.callback(writer.close)
-        at_home = {"exchange": str(folder / "hub.sock"), "site": "home", "direct-dir": str(folder)}
-        relay = {**at_home, "agent": "scheduler"}
-        scheduler = await stage.start("home", *OWN, "home", relay=relay, comm=stage.secrets("home"))
-        crowds = []
+        relay = {"exchange": str(folder / "hub.sock"), "site": "home", "direct-dir": str(folder)}
+        scheduler = ContinuumScheduler(
+            protocol="relay://",
+            host="home.scheduler",
+            port=1,
+            dashboard=False,
+            dashboard_socket=folder / "dashboard.sock",
+            security=configure({**relay, "agent": "scheduler"}, stage.secrets("scheduler")),
+        )
+        await stack.enter_async_context(scheduler)
+        addresses: list[str] = []
         for site in SITES:
             where = {"site": site, "agent": "0000", "key": link_key(secrets.token_hex(8)).hex()}
             await stage.start("gateway", folder=str(folder), **where)
@@ -111,103 +91,48 @@ async def four_sites(folder: Path) -> AsyncIterator[tuple[Stage, Client, list[An
             await _joined(reader, f"{site}.0000")
             grant = {"do": "grant", "agent": f"{site}.0000", "grant": {}}
             writer.write(json.dumps(grant).encode() + b"\n")
-            (beside := folder / site).mkdir()
-            relay = {"exchange": f"{folder}/{site}.gate", "direct-dir": str(beside)}
-            crowds.append(await Crowd.start(stage, scheduler["address"], {**relay, **where}, stack))
-        dask.config.set({"continuum.relay": {**at_home, "agent": "client"}})
-        own = security(**stage.secrets("client"))
-        client = await Client(scheduler["address"], security=own, asynchronous=True)
-        await stack.enter_async_context(client)
-        yield stage, client, crowds
-
-
-class Crowd:
-    """The workers of one site."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def start(
-        cls, stage: Stage, address: str, relay: dict[str, str], stack: AsyncExitStack
-    ) -> Crowd:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *(*OWN, "crowd"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=stage.folder,
-        )
-        crowd = cls(process)
-        stack.push_async_callback(crowd.end)
-        fields = {"role": "crowd", "address": address, "relay": relay}
-        await crowd.say(json.dumps({**fields, "comm": stage.secrets(relay["site"])}))
-        return crowd
-
-    async def say(self, line: str) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line.encode() + b"\n")
-        await self._process.stdout.readline()
-
-    async def end(self) -> None:
-        self._process.kill()
-        await self._process.wait()
+            (folder / site).mkdir()
+            own = {"exchange": f"{folder}/{site}.gate", "direct-dir": f"{folder}/{site}"}
+            command = (str(Path(__file__).resolve()), "--role", "crowd")
+            comm = stage.secrets(site)
+            addresses += await stage.start("crowd", *command, relay={**own, **where}, comm=comm)
+        yield scheduler, addresses
 
 
 # What is measured -----------------------------------------------------------------------
 
 
-def switch(verified: bool, dask_scheduler: Any) -> None:
-    plugin = dask_scheduler.verification
-    if verified:
-        dask_scheduler.add_plugin(plugin)
-    else:
-        dask_scheduler.remove_plugin(name=plugin.name)
+async def measure_joins() -> dict[str, Any]:
+    """Every listener joins, one after the other; the last quarter counts.
 
-
-def unsettled(dask_scheduler: Any) -> int:
-    return len(dask_scheduler.verification._checks)
-
-
-def used(dask_scheduler: Any) -> float:
-    return time.process_time()
-
-
-async def joins(client: Client, crowds: list[Crowd], *, verified: bool) -> float:
-    """Milliseconds of the scheduler's CPU for one join."""
-    await client.run_on_scheduler(switch, verified)
-    before = await client.run_on_scheduler(used)
-    for number in range(JOINS):
-        await crowds[number % len(crowds)].say("join")
-    while await client.run_on_scheduler(unsettled):
-        await asyncio.sleep(0.05)
-    after = await client.run_on_scheduler(used)
-    for number in range(JOINS):
-        await crowds[number % len(crowds)].say("leave")
-    return (after - before) / JOINS * 1e3
-
-
-async def measure_joins(rounds: int) -> dict[str, Any]:
-    taken: dict[bool, list[float]] = {True: [], False: []}
+    What the scheduler uses at rest is taken off.
+    """
+    used, taken = [], []
     with tempfile.TemporaryDirectory(prefix="jc-") as folder:
-        async with four_sites(Path(folder)) as (_, client, crowds):
-            await client.wait_for_workers(len(SITES) * PER_SITE)
-            await client.run_on_scheduler(switch, False)
-            for number in range(rounds + 1):
-                for verified in (True, False):
-                    milliseconds = await joins(client, crowds, verified=verified)
-                    if verified:
-                        await client.run_on_scheduler(switch, False)
-                    if number:  # the first of each warms up
-                        taken[verified].append(milliseconds)
-    pairs = zip(taken[True], taken[False], strict=True)
+        async with four_sites(Path(folder)) as (scheduler, addresses):
+            random.shuffle(addresses)
+            before, began = time.process_time(), time.perf_counter()
+            await asyncio.sleep(IDLE_SECONDS)
+            idle = (time.process_time() - before) / (time.perf_counter() - began)
+            for number, address in enumerate(addresses):
+                scheduler.workers[address] = worker_state(scheduler, address, number)
+                before, began = time.process_time(), time.perf_counter()
+                scheduler.verification.add_worker(scheduler, address)
+                await asyncio.wait([scheduler.verification._checks[address]])
+                seconds = time.perf_counter() - began
+                used.append((time.process_time() - before - idle * seconds) * 1e3)
+                taken.append(seconds * 1e3)
+            late = sum(bool(found) for found in scheduler.verification.found.values())
+            scheduler.workers.clear()
+    last = len(addresses) // 4
     return {
-        "workers": len(SITES) * PER_SITE,
+        "workers": len(addresses),
         "sites": len(SITES),
-        "join_cpu_ms": spread(taken[True]),
-        "join_cpu_ms_unverified": spread(taken[False]),
-        "verification_cpu_ms": spread([one - other for one, other in pairs]),
+        "not_reached_in_time": late,
+        "idle_cpu_ms_per_s": idle * 1e3,
+        "join_cpu_ms": spread(used[-last:]),
+        "join_wall_ms": spread(taken[-last:]),
+        "join_cpu_ms_among_50": spread(used[last // 2 : 3 * last // 2]),
     }
 
 
@@ -239,27 +164,30 @@ async def measure_placement(rounds: int) -> dict[str, Any]:
     }
 
 
-def furnish(scheduler: Any) -> list[Any]:
-    """200 workers that hold a result each, and a task for each of them."""
+def worker_state(scheduler: Any, address: str, number: int) -> Any:
     from distributed.core import Status
     from distributed.scheduler import WorkerState
 
+    return WorkerState(
+        address=address,
+        status=Status.running,
+        pid=0,
+        name=str(number),
+        server_id=str(number),
+        scheduler=scheduler,
+        nthreads=1,
+        memory_limit=0,
+        local_directory="",
+        nanny="",
+    )
+
+
+def furnish(scheduler: Any) -> list[Any]:
+    """200 workers that hold a result each, and a task for each of them."""
     tasks = []
     for number in range(len(SITES) * PER_SITE):
         address = f"relay://{SITES[number % len(SITES)]}.{number:04d}:1"
-        worker = WorkerState(
-            address=address,
-            status=Status.running,
-            pid=0,
-            name=str(number),
-            server_id=str(number),
-            scheduler=scheduler,
-            nthreads=1,
-            memory_limit=0,
-            local_directory="",
-            nanny="",
-        )
-        scheduler.workers[address] = worker
+        worker = scheduler.workers[address] = worker_state(scheduler, address, number)
         scheduler.running.add(worker)
         result = scheduler.new_task(f"result-{number}", None, "memory")
         result.who_has = {worker}
@@ -283,19 +211,22 @@ def place(scheduler: Any, tasks: list[Any]) -> float:
 
 
 async def measure(rounds: int) -> dict[str, Any]:
-    placement = await measure_placement(rounds * 3)
-    return {"rounds": rounds, **placement, **await measure_joins(rounds)}
+    placement = await measure_placement(rounds)
+    return {"rounds": rounds, **placement, **await measure_joins()}
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--rounds", type=int, default=7)
+    words.add_argument("--rounds", type=int, default=15)
     words.add_argument("--role", help=argparse.SUPPRESS)
     asked = words.parse_args()
     if asked.role:
         fields = json.loads(sys.stdin.readline())
         asyncio.run(globals()[fields.pop("role")](**fields))
         return
+    # It would look at the memory of workers, and these are not there.
+    dask.config.set({"distributed.scheduler.active-memory-manager.start": False})
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     results = asyncio.run(measure(asked.rounds))
     print(json.dumps(results, indent=1))
     print(f"kept in {save('joining', results)}", file=sys.stderr)

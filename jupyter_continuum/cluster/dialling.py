@@ -38,6 +38,16 @@ async def ask(
     return {each for each in told if isinstance(each, str)}
 
 
+async def ask_one_known(peer: Any, addresses: Iterable[str], seconds: float) -> set[str] | None:
+    """As ``ask``, over a connection that may be there already. ``peer``: distributed's rpc."""
+    try:
+        async with asyncio.timeout(seconds + TO_HEAR_SECONDS):
+            told = await peer.reach(addresses=list(addresses), seconds=seconds)
+    except (OSError, TimeoutError):
+        return None
+    return {each for each in told if isinstance(each, str)}
+
+
 async def _answers(address: str, seconds: float, arguments: Arguments) -> bool:
     try:
         # It returns after the greeting of the other's event loop, not of its kernel.

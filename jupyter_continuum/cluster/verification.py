@@ -13,7 +13,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import Scheduler
 
 from jupyter_continuum.cluster import reachability
-from jupyter_continuum.cluster.dialling import ask
+from jupyter_continuum.cluster.dialling import ask, ask_one_known
 from jupyter_continuum.cluster.reachability import dial_seconds, pause_seconds, site_of
 from jupyter_continuum.relay.address import HOME, parse
 
@@ -122,10 +122,13 @@ class Verification(SchedulerPlugin):
 
     async def _look(self, worker: str, partners: dict[str, str], seconds: float) -> frozenset[str]:
         """The sites that ``worker`` cannot exchange results with; HOME for the scheduler."""
-        arguments = self._scheduler.connection_args
+        scheduler = self._scheduler
         outward, *inward = await asyncio.gather(
-            ask(worker, partners.values(), seconds, arguments),
-            *(ask(partner, [worker], seconds, arguments) for partner in partners.values()),
+            ask(worker, partners.values(), seconds, scheduler.connection_args),
+            *(
+                ask_one_known(scheduler.rpc(partner), [worker], seconds)
+                for partner in partners.values()
+            ),
         )
         if outward is None:
             return frozenset({HOME})
