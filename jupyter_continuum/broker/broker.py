@@ -48,7 +48,7 @@ from jupyter_continuum.broker.preparing import Preparing, earlier, prepared_view
 from jupyter_continuum.broker.probe_plan import outbound_target, probe_plan
 from jupyter_continuum.broker.probes import Probes
 from jupyter_continuum.broker.probing import Order
-from jupyter_continuum.broker.profiles import checked_profile, first_fault
+from jupyter_continuum.broker.profiles import checked_profile, first_fault, load_profiles
 from jupyter_continuum.broker.prompts import Prompts
 from jupyter_continuum.broker.reach import Reach, address_to_dial, surroundings, today
 from jupyter_continuum.broker.records import create, restore
@@ -195,11 +195,11 @@ class Broker:
         session = self._sites.session(site)
         profile = session.profile.model_copy(update={"python": built.python})
         await self._sites.connect(profile, self._clusters_at(site))
-        used = [
+        # Of every site: two profiles may reach one file system.
+        used = [profile.python for profile in load_profiles().by_site.values()] + [
             group.plan.python
             for cluster in self._clusters.values()
             for group in cluster.groups.values()
-            if group.plan.site == site
         ]
         kept = await earlier(session, built, used=used, remove=prune is True)
         return prepared_view(session, built, kept)

@@ -248,9 +248,10 @@ class KeptView(Message):
     """A worker environment of an earlier lock that lies at a site."""
 
     path: str
-    bytes: int
+    bytes: int | None = None
+    """Measured only where it may be removed."""
     used: bool
-    """A job or a cluster names it."""
+    """A job, a cluster or a profile names it."""
     removed: bool = False
 
 

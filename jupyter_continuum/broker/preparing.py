@@ -15,11 +15,12 @@ from jupyter_continuum.environments import steps
 from jupyter_continuum.environments.build import Built, Wanted, build
 from jupyter_continuum.environments.lock import GPU, parse_requirement
 from jupyter_continuum.environments.target import Target
-from jupyter_continuum.errors import ContinuumError, SiteError, Unknown
+from jupyter_continuum.errors import ContinuumError, SiteError, SiteUnreachable, Unknown
 from jupyter_continuum.sites.protocols import Shell
 
 NODE_LOCAL = re.compile(r"(/|\$[A-Z][A-Z0-9_]{0,40}(/|$))[A-Za-z0-9_.@+/-]{0,200}")
 """A folder, or one that a variable of the job names."""
+LIST_SECONDS = 600
 Publish = Callable[[PrepareEvent], None]
 
 
@@ -119,12 +120,21 @@ async def earlier(
 ) -> list[KeptView]:
     """Environments of earlier locks beside ``built``; ``remove`` those that nothing uses.
 
-    ``used`` are the interpreters of clusters here; jobs that any cluster still has at the
-    site are found by their scripts.
+    ``used`` are the interpreters of clusters and profiles here; jobs that any cluster still
+    has at the site are found by their scripts. None are found at a site that does not answer.
     """
     shell = shell_of(session)
     work = session.profile.work_directory or WORK_DIRECTORY
-    result = await shell.run("sh -s", input=steps.listing(built.root, f"{work}/jobs").encode())
+    text = steps.listing(built.root, f"{work}/jobs", sizes=remove)
+    try:
+        result = await shell.run("sh -s", input=text.encode(), timeout_seconds=LIST_SECONDS)
+    except SiteUnreachable as error:
+        if remove:
+            raise SiteError(
+                f"{session.site}: the environment is in its place, and earlier ones were not "
+                f"removed ({error})."
+            ) from None
+        return []
     named = set(used)
     others = [
         KeptView(
@@ -148,7 +158,7 @@ async def _remove(shell: Shell, site: str, root: str, paths: Sequence[str]) -> N
     result = await shell.run(steps.prune(root, names), timeout_seconds=600)
     if result.status:
         raise SiteError(
-            f"{site}: earlier environments could not be removed "
+            f"{site}: the environment is in its place, and earlier ones could not be removed "
             f"({steps.own_words(result.stderr)}). Remove them in {root} by hand."
         )
 

@@ -70,7 +70,7 @@ def report(view: Record) -> None:
     if left:
         used = sum(each["used"] for each in left)
         say(
-            f"{len(left)} earlier ones lie there, {_megabytes(left)} MB, {used} of them in use; "
+            f"{len(left)} earlier ones lie there, {used} of them in use; "
             "`--prune` removes those that nothing uses."
         )
 
@@ -95,4 +95,4 @@ def recipe(options: Namespace) -> int:
 
 
 def _megabytes(kept: list[Record]) -> str:
-    return f"{sum(each['bytes'] for each in kept) / 1e6:.0f}"
+    return f"{sum(each['bytes'] or 0 for each in kept) / 1e6:.0f}"

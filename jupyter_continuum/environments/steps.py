@@ -5,6 +5,7 @@ Every path was checked against a grammar before it gets here: no blank, quote or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,12 @@ from jupyter_continuum.sites.slurm_text import clean
 MARK = "jc-step-71c2"
 NAME = "environment.tar"
 NODE_LOCAL = "python-node-local"
+OURS = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}(-[0-9a-f]{4})?")
+"""What an environment of ours is called. Other folders beside them are somebody else's."""
+OURS_GLOB = "-".join(("[0-9a-f]" * 12, "[0-9a-f]" * 8)) + "*"
+"""As a shell finds them, and perhaps more."""
+ABANDONED_MINUTES = 24 * 60
+"""What was begun and has not changed since is no build of another machine under way."""
 USED_BYTES = 700 * 2**20
 """What a worker environment, its archive and its wheels take at most without a GPU's packages."""
 
@@ -263,15 +270,19 @@ exec "$shared" "$@"
 """
 
 
-def listing(root: str, jobs: str) -> str:
-    """Environments that lie there: name, size in KiB, and whether a job's script names it."""
+def listing(root: str, jobs: str, *, sizes: bool) -> str:
+    """Environments that lie there: name, size in KiB, and whether a job's script names it.
+
+    To measure many of them takes minutes on a parallel file system.
+    """
+    size = '$(du -sk "$name" | cut -f1)' if sizes else "?"
     return f"""cd "$HOME" 2>/dev/null || cd /
 jobs=$(cd {jobs} 2>/dev/null && pwd -P)
 cd {root} || exit 1
-for name in *; do
-  [ -d "$name" ] || continue
+for name in {OURS_GLOB}; do
+  [ -d "$name" ] && [ ! -L "$name" ] || continue
   used=$(grep -lsF {root}/"$name"/ "$jobs"/*/job.sh 2>/dev/null | head -1)
-  printf '\\n{MARK} kept %s %s %s\\n' "$(du -sk "$name" | cut -f1)" "$name" "${{used:+used}}"
+  printf '\\n{MARK} kept %s %s %s\\n' "{size}" "$name" "${{used:+used}}"
 done
 """
 
@@ -281,23 +292,31 @@ class Kept:
     """An environment of an earlier lock."""
 
     name: str
-    bytes: int
+    bytes: int | None
+    """None when it was not measured."""
     used: bool
 
 
 def read_listing(text: str) -> list[Kept]:
     lines = [line.split(" ") for line in text.splitlines() if line.startswith(f"{MARK} kept ")]
     return [
-        Kept(line[3], int(line[2]) * 1024, line[4:5] == ["used"])
+        Kept(
+            line[3],
+            int(line[2]) * 1024 if line[2].isdecimal() and len(line[2]) < 18 else None,
+            line[4:5] == ["used"],
+        )
         for line in lines
-        if len(line) >= 4 and line[2].isdecimal() and FILE.fullmatch(line[3])
+        if len(line) >= 4 and OURS.fullmatch(line[3])
     ]
 
 
 def prune(root: str, names: Sequence[str]) -> str:
-    """Remove these, and what broken lines have left."""
-    paths = (f"{root}/{name}" for name in (*names, ".building-*", ".wheels-*"))
-    return f"rm -rf {' '.join(paths)}"
+    """Remove these, and what broken lines have left long ago."""
+    begun = " -o ".join(f"-name '.{kind}-{OURS_GLOB}'" for kind in ("building", "wheels"))
+    paths = " ".join(f"{root}/{name}" for name in names if OURS.fullmatch(name))
+    return f"""rm -rf {paths} || exit 1
+find {root}/. -maxdepth 1 -type d \\( {begun} \\) -mmin +{ABANDONED_MINUTES} -exec rm -rf {{}} +
+"""
 
 
 def _within(prologue: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.errors import ContinuumError, PlanRefused, SiteError
-from tests.broker.conftest import all_ready, wait_for
+from tests.broker.conftest import all_ready, emulated, wait_for
 from tests.conftest import RunningBroker
 from tests.environments.conftest import mirror as mirror
 from tests.rig.daemons import wait_until
@@ -125,6 +125,22 @@ def use_mirror(site: SlurmSite, mirror: Path) -> None:
     (home / "uv" / "uv.toml").write_text(f'no-index = true\nfind-links = ["{mirror}"]\n')
     for path in (home, *home.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_pruning_takes_only_what_no_profile_names(isolated: SlurmSite) -> None:
+    prepare("siteb")
+    root = isolated.work / "environments"
+    unused, named = "0123456789ab-00000000", "0123456789ab-11111111"
+    for name in (unused, named, "data"):
+        (root / name).mkdir()
+    profile = emulated("north") | {"python": f"{root}/{named}/bin/python"}
+    assert call_broker("connect", profile=profile)["state"] == "ready"
+    view, _ = prepare("siteb", prune=True)
+    found = {Path(each["path"]).name: each["removed"] for each in view["earlier"]}
+    assert (found[unused], found[named]) == (True, False)
+    assert {named, "data"} <= set(environments(isolated))
+    (root / named).rmdir()
+    (root / "data").rmdir()
 
 
 def test_home_is_refused_unless_told(isolated: SlurmSite) -> None:

@@ -17,8 +17,11 @@ from jupyter_continuum.environments.steps import (
     NAME,
     Ground,
     Interpreter,
+    Kept,
     Places,
+    listing,
     look,
+    prune,
     read_begun,
     read_ground,
     read_listing,
@@ -27,6 +30,7 @@ from jupyter_continuum.environments.steps import (
 from jupyter_continuum.environments.target import Target
 from jupyter_continuum.errors import SiteError
 
+ENVIRONMENT = "0123456789ab-89abcdef"
 VERSION = ".".join(map(str, sys.version_info[:3]))
 
 
@@ -76,7 +80,45 @@ def test_hostile_interpreters_are_left_out() -> None:
     assert found is not None
     assert found.interpreters == ()
     assert read_begun(f"{MARK} file x y\n{MARK} file 12 a.whl\n") == {"a.whl": 12}
-    assert read_listing(f"{MARK} kept 12 $(reboot) \n{MARK} kept 12 abc used\n")[0].used
+    listed = f"{MARK} kept 12 $(reboot) \n{MARK} kept 12 data\n{MARK} kept 12 {ENVIRONMENT} used\n"
+    assert read_listing(listed) == [Kept(ENVIRONMENT, 12 * 1024, True)]
+
+
+def run(text: str) -> str:
+    command = ["sh", "-s"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_only_environments_of_ours_are_listed_and_removed(tmp_path: Path) -> None:
+    """Beside them lie conda's, a checkout, and what another machine is building."""
+    other = ENVIRONMENT.replace("0", "1")
+    theirs = (
+        "data",
+        "py311",
+        "0123456789ab",
+        f"{ENVIRONMENT}-backup",
+        ".building-data",
+        ".wheels-x",
+    )
+    under_way = (f".building-{ENVIRONMENT}", f".wheels-{ENVIRONMENT}")
+    abandoned = (f".building-{other}", f".wheels-{other}-0a1b")
+    for name in (ENVIRONMENT, other, *theirs, *under_way, *abandoned):
+        (tmp_path / name / "bin").mkdir(parents=True)
+    (tmp_path / "0123456789ab-89abcdef-0001").symlink_to(tmp_path / "data")
+    for name in (*abandoned, ".building-data", ".wheels-x"):
+        os.utime(tmp_path / name, (0, 0))
+    job = tmp_path / "jobs" / "jc-main-1"
+    job.mkdir(parents=True)
+    (job / "job.sh").write_text(f"exec {tmp_path}/{other}/bin/python -m x\n")
+    found = read_listing(run(listing(str(tmp_path), str(tmp_path / "jobs"), sizes=True)))
+    assert [(each.name, each.used) for each in found] == [(ENVIRONMENT, False), (other, True)]
+    assert all(each.bytes for each in found)
+    quick = read_listing(run(listing(str(tmp_path), str(tmp_path / "jobs"), sizes=False)))
+    assert [each.bytes for each in quick] == [None, None]
+    run(prune(str(tmp_path), [ENVIRONMENT, "data"]))
+    left = {path.name for path in tmp_path.iterdir()} - {"jobs", "0123456789ab-89abcdef-0001"}
+    assert left == {other, *theirs, *under_way}
 
 
 def test_the_first_interpreter_that_fits_is_taken() -> None:
