@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--skip-prepare", action="store_true")
     options = parser.parse_args()
     python = worker_python()
-    with playground(), running() as rig:
+    with running() as rig, playground():
         site = rig.sites["siteb"]
         try:
             results = {

@@ -186,8 +186,9 @@ def from_index(places: Places, *, uv: str, pip: str, wheel: str) -> str:
         install = f"UV_HTTP_TIMEOUT=10 {uv} pip install --quiet --no-deps --python {python}"
     else:
         install = (
-            f"{python} {places.wheels}/{pip}/pip --disable-pip-version-check --no-input install "
-            "--quiet --no-compile --no-deps --only-binary=:all: --timeout 5 --retries 0"
+            # An account's own settings may send everything to ~/.local.
+            f"PIP_USER=0 {python} {places.wheels}/{pip}/pip --disable-pip-version-check --no-input "
+            "install --quiet --no-compile --no-deps --only-binary=:all: --timeout 5 --retries 0"
         )
     return f"""cd {places.wheels} || exit 1
 {install} -r {lock} && {install} ./{wheel}
@@ -198,8 +199,8 @@ def from_wheels(places: Places, *, pip: str) -> str:
     """Install what was carried, and nothing else."""
     return f"""cd {places.wheels} || exit 1
 sha256sum --quiet -c sums.txt >&2 || {{ rm -f ./*.whl ./*.part; exit 65; }}
-{places.building}/bin/python {pip}/pip --disable-pip-version-check --no-input install --quiet \
-  --no-compile --no-index --no-deps --no-cache-dir --find-links . -r install.txt
+{places.building}/bin/python {pip}/pip --isolated --disable-pip-version-check --no-input install \
+  --quiet --no-compile --no-index --no-deps --no-cache-dir --find-links . -r install.txt
 """
 
 
