@@ -198,11 +198,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and isinstance(report.longrepr, tuple):
         outcome = f"does not apply: {report.longrepr[2].removeprefix('Skipped: ')}"
     elif report.failed:
-        outcome = f"failed: {str(getattr(report.longrepr, 'reprcrash', ''))[:200]}"
+        crash = getattr(report.longrepr, "reprcrash", None)
+        outcome = f"failed: {crash.message.splitlines()[0][:200] if crash else 'see its output'}"
     if report.when == "call" or report.outcome != "passed":
         file = report.nodeid.rpartition("::")[0].rpartition("/")[2]
         kept = _outcomes.setdefault(f"{file}::{name}" + (f"[{rest}]" if rest else ""), {})
-        kept[way] = outcome.replace(str(Path.cwd()), ".")
+        kept[way] = outcome
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
