@@ -13,6 +13,7 @@ import contextlib
 import re
 import socket
 import ssl
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ class FrontDoor:
         """Whoever has proved nothing yet, and the address it came from."""
         self._meetings: set[asyncio.Task[None]] = set()
         """The same, and those that are being shown out."""
+        self._odd: set[str] = set()
+        """Kinds of faults that meetings ended with and that were printed."""
         self._held: dict[tuple[str, int], _Held] = {}
         self._came = asyncio.Condition()
 
@@ -155,29 +158,33 @@ class FrontDoor:
     def _met(self, meeting: asyncio.Task[None]) -> None:
         self._meetings.discard(meeting)
         self._strangers.pop(meeting, None)
-        if not meeting.cancelled():
-            meeting.result()
+        if not meeting.cancelled() and (error := meeting.exception()) is not None:
+            kind = type(error).__name__
+            if kind not in self._odd:  # once: the log is not for strangers to fill
+                self._odd.add(kind)
+                traceback.print_exception(error)
 
     async def _meet(self, plug: socket.socket) -> None:
         web: WebSocket | None = None
+        held = False
         try:
             async with asyncio.timeout(MEET_SECONDS):
                 context = self._context() if plug.family != socket.AF_UNIX else None
                 web = await WebSocket.accept(plug, context)
                 caller = await self._prove(web)
                 await web.send(handshake.door_says("held"))
+            held = True
             await self._hold(caller, web)
-        except (ContinuumError, OSError, TimeoutError) as error:
-            # Nothing of a stranger's is printed: the log is not for strangers to fill.
+        except RelayError:
             if web is not None:
-                web.abort() if not isinstance(error, RelayError) else await web.close()
-        except asyncio.CancelledError:
-            if web is not None:
-                web.abort()
-            raise
+                await web.close()
+        except (ContinuumError, OSError, TimeoutError):
+            pass  # it proved nothing, and is let go below
         finally:
             if web is None:
                 plug.close()
+            elif not held:
+                web.abort()
 
     def _context(self) -> ssl.SSLContext | None:
         """For the next newcomer; what is wrong with a certificate by now is the door's fault."""

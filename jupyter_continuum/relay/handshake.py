@@ -149,7 +149,8 @@ def _proof(key: bytes, role: str, transcript: str) -> str:
 
 
 def _same(given: Any, wanted: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
+    # A lone surrogate, which JSON can hold, cannot be encoded at all.
+    return isinstance(given, str) and given.isascii() and hmac.compare_digest(given, wanted)
 
 
 def _is_count(given: Any) -> TypeGuard[int]:

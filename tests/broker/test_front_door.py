@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -46,6 +47,10 @@ async def prove(web: ClientConnection, name: str, token: str) -> None:
     await web.send(handshake.caller_answer(challenge, key=key, cluster=CLUSTER, agent=name))
 
 
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
 async def was_shut_out(web: ClientConnection) -> bool:
     try:
         async with asyncio.timeout(5):
@@ -78,6 +83,23 @@ async def test_a_proof_for_one_agent_is_none_for_another_and_none_twice(out: Out
             key = handshake.link_key(ticket.token)
             await web.send(handshake.caller_answer(stale, key=key, cluster=CLUSTER, agent=own))
             assert await was_shut_out(web)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [rb'{"nonce": "a", "proof": "\ud800"}', b"[" * 100_000, b"\xff", b'{"proof": 1}', b"null"],
+    ids=["surrogate", "deep", "no text", "number", "null"],
+)
+async def test_an_answer_that_is_none_leaves_nothing_open(out: Outside, answer: bytes) -> None:
+    before = open_files()
+    async with knocking(out, "far.00000000") as web:
+        await web.recv()
+        await web.send(answer)
+        assert await was_shut_out(web)
+    async with asyncio.timeout(5):
+        while open_files() > before:
+            await asyncio.sleep(0.01)
+    assert out.door.held == 0
 
 
 @pytest.mark.parametrize("name", ["far.00000000", "far.0/../x", "?", "far.00000000?x=1"])
