@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from distributed.comm.core import connect
 from distributed.core import send_recv
+
+logger = logging.getLogger(__name__)
 
 TO_HEAR_SECONDS = 1
 
@@ -33,7 +36,10 @@ async def ask(
                 told = await send_recv(comm, op="reach", addresses=list(addresses), seconds=seconds)
             finally:
                 comm.abort()
-    except (OSError, TimeoutError):
+    except Exception as error:  # the other side's own: `send_recv` raises whatever it answered
+        logger.debug("%s gave no answer on whom it reaches: %r", worker, error)
+        return None
+    if not isinstance(told, list | tuple):
         return None
     return {each for each in told if isinstance(each, str)}
 

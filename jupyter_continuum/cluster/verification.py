@@ -62,6 +62,7 @@ class Verification(SchedulerPlugin):
         self.found.pop(worker, None)
         if worker in self._checks:
             self._checks.pop(worker).cancel()
+            del self._again[worker]
         self._scheduler.forget_gaps(worker)
 
     async def before_close(self) -> None:
