@@ -18,6 +18,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -132,18 +133,34 @@ def proxies() -> List[Dict[str, str]]:
 
 def outbound_by_proxy(target: Target) -> Optional[Target]:
     """What the proxy of the environment says to CONNECT; None where there is no proxy."""
-    wanted = [it for name, it in proxy_variables() if not name.lower().startswith("http_")]
+    wanted = [
+        it
+        for name, it in proxy_variables()
+        if not name.lower().startswith("http_") and it.scheme in ("http", "https")  # no SOCKS
+    ]
     if not wanted:
         return None
     parts = wanted[0]
     host, port = address_of(parts)
     outcome, connection = connect(host, port)
     status = 0
+    if connection is not None and parts.scheme == "https":
+        connection = encrypted(connection, host)  # a password is for the proxy alone to read
+        outcome = "somebody else"
     if connection is not None:
         status = ask_proxy(connection, target, parts)
         connection.close()
         outcome = "connected" if 200 <= status < 300 else "turned away"
     return {"proxy": "%s:%d" % (host, port), "outcome": outcome, "status": status}
+
+
+def encrypted(connection: socket.socket, host: str) -> Optional[socket.socket]:
+    """The connection under TLS; None, and closed, where the other side does not prove its name."""
+    try:
+        return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+    except (OSError, ValueError):  # ValueError: a name that no certificate can hold
+        connection.close()
+        return None
 
 
 def ask_proxy(connection: socket.socket, target: Target, parts: urllib.parse.SplitResult) -> int:

@@ -180,6 +180,21 @@ def test_a_proxy_that_turns_away_is_told_with_its_status(folder: Path) -> None:
     assert facts.outbound_by_proxy.outcome == "turned away"
 
 
+def test_a_password_is_not_said_to_a_proxy_that_does_not_prove_its_name(folder: Path) -> None:
+    with server(b"") as (port, heard):
+        facts, _ = found(folder, told(), https_proxy=f"https://ada:hack@127.0.0.1:{port}")
+    assert facts.outbound_by_proxy.outcome == "somebody else"
+    assert b"YWRhOmhhY2s=" not in b"".join(heard)
+
+
+def test_a_socks_proxy_is_named_and_not_spoken_to(folder: Path) -> None:
+    with server(b"HTTP/1.1 200 OK\r\n\r\n") as (port, heard):
+        facts, _ = found(folder, told(), ALL_PROXY=f"socks5://ada:hack@127.0.0.1:{port}")
+    assert [each.name for each in facts.proxies] == ["ALL_PROXY"]
+    assert facts.outbound_by_proxy is None
+    assert heard == []
+
+
 def test_a_proxy_variable_that_is_no_address_is_not_one(folder: Path) -> None:
     facts, _ = found(folder, told(), https_proxy="http://x:99999999/", HTTP_PROXY="http://[::")
     assert facts.proxies == ()
