@@ -115,6 +115,8 @@ class Broker:
         if self._publishing is not None:
             self._publishing.cancel()
         await asyncio.gather(*(cluster.leave() for cluster in self._clusters.values()))
+        # While the sites are still there to be told.
+        await self._probes.close()
         await self._preparing.close()
         await self._environments.close()
         await self._ways.close()

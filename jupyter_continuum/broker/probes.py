@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_continuum.broker.ending import end_named
 from jupyter_continuum.broker.probing import Order, Probe
 from jupyter_continuum.broker.session import Session
-from jupyter_continuum.errors import ContinuumError, SiteError
+from jupyter_continuum.errors import BrokerError, ContinuumError, SiteError
 from jupyter_continuum.paths import data_dir, private_dir, write_private
 from jupyter_continuum.sites.probe.facts import Facts
 
@@ -44,9 +44,11 @@ class Probes:
         """
         site = session.site
         if site in self._running:
-            raise ContinuumError(f"{site} is being probed already: {self.progress[site]}")
+            how_far = self.progress.get(site, "it begins.")
+            raise ContinuumError(f"{site} is being probed already: {how_far}")
         task = asyncio.create_task(self._probe(session, order, keep), name=f"probe {site}")
         self._running[site] = task
+        task.add_done_callback(lambda _: self._ran(site))
         await asyncio.wait([task])
         if not task.cancelled():
             task.result()
@@ -83,7 +85,14 @@ class Probes:
     ) -> None:
         site = session.site
         probe = Probe(session, order, lambda text: self._tell(site, text))
-        self._note(site, probe.job)
+        try:
+            self._note(site, probe.job)
+        except OSError as error:
+            self.jobs.discard(probe.job)
+            raise BrokerError(
+                f"{site} is not probed: what must be removed there cannot be noted in {_folder()} "
+                f"({error.strerror or error}). Make room, then try again."
+            ) from error
         try:
             keep(probe.job, await probe.run())
         finally:
@@ -95,13 +104,14 @@ class Probes:
             async with asyncio.timeout(END_SECONDS):
                 await probe.end()
             self._forget_note(session.site, probe.job)
-        except (SiteError, TimeoutError) as error:
+        except (ContinuumError, OSError, TimeoutError) as error:
             print(f"{session.site}: {probe.job} is not removed yet: {error!r}", flush=True)
             self._sweep(session.site, probe.job)
-        finally:
-            del self._running[session.site]
-            self.progress.pop(session.site, None)
-            self._changed(session.site)
+
+    def _ran(self, site: str) -> None:
+        self._running.pop(site, None)
+        self.progress.pop(site, None)
+        self._changed(site)
 
     def _sweep(self, site: str, job: str) -> None:
         self.jobs.add(job)
