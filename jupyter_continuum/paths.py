@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -30,6 +32,19 @@ def data_dir() -> Path:
     from jupyter_core.paths import jupyter_data_dir
 
     return private_dir(Path(jupyter_data_dir()) / "continuum")
+
+
+def installation() -> str:
+    """A name for this person's folder of state, made up once: 12 hexadecimal digits.
+
+    Tells what is ours at a site where several people work under one account.
+    """
+    path = data_dir() / "installation"
+    known = path.read_text() if path.exists() else ""
+    if not re.fullmatch(r"[0-9a-f]{12}", known):
+        known = secrets.token_hex(6)
+        write_private(path, known.encode())
+    return known
 
 
 def socket_dir() -> Path:

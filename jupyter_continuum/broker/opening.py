@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from jupyter_continuum.broker.front_door import FrontDoor
 from jupyter_continuum.broker.session import Session
+from jupyter_continuum.paths import installation
 from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.profile import EmulatedSite, KubernetesSite, Profile, SshLogin
@@ -55,7 +56,9 @@ def _kubernetes_parts(profile: Profile, where: KubernetesSite) -> tuple[Transpor
     from jupyter_continuum.sites.kubernetes import KubernetesLauncher, KubernetesTransport
 
     transport = KubernetesTransport(where, profile.site)
-    return transport, KubernetesLauncher(transport.api, where, site=profile.site)
+    return transport, KubernetesLauncher(
+        transport.api, where, site=profile.site, owner=installation()
+    )
 
 
 def _to_login_node(profile: Profile, asker: Asker, save: Callable[[Profile], None]) -> Shell:

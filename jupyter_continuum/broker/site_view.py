@@ -156,7 +156,7 @@ def _catalogued(
         return view
     if status is None:
         if _live(session):
-            view.reason = f"{offer.site} shows this account no partition {view.name!r}."
+            view.reason = _not_there(session, offer.site, view.name)
         return view
     return _overlay(view, status, session)
 
@@ -199,6 +199,15 @@ def _overlay(view: OfferView, status: OfferStatus, session: Session) -> OfferVie
             "reason": _why_not(session, "" if up else status.state),
         }
     )
+
+
+def _not_there(session: Session | None, site: str, name: str) -> str:
+    if session is not None and session.profile.kind == "kubernetes":
+        return (
+            f"No pods of it are described: `jupyter continuum connect {site} --offer "
+            f"name={name},image=IMAGE,cpus=N,gpus=N`."
+        )
+    return f"{site} shows this account no partition {name!r}."
 
 
 def _why_not(session: Session, state: str) -> str:

@@ -86,8 +86,10 @@ class KubernetesTransport:
 class KubernetesLauncher:
     """Pods of one namespace."""
 
-    def __init__(self, api: KubernetesApi, where: KubernetesSite, *, site: str) -> None:
+    def __init__(self, api: KubernetesApi, where: KubernetesSite, *, site: str, owner: str) -> None:
+        """``owner`` is the value of a label: pods of others in the namespace are left alone."""
         self._api = api
+        self._owner = owner
         self._flavours = {flavour.name: flavour for flavour in where.offers}
         self._site = site
         self._denied: dict[str, float] = {}
@@ -104,7 +106,9 @@ class KubernetesLauncher:
 
     def manifest(self, request: JobRequest) -> manifests.Manifest:
         """The Pod of the job."""
-        return manifests.pod(request, self._flavour(request.partition), self._site)
+        return manifests.pod(
+            request, self._flavour(request.partition), site=self._site, owner=self._owner
+        )
 
     def script(self, request: JobRequest) -> str:
         name = manifests.check_name(request.name)
@@ -120,7 +124,7 @@ class KubernetesLauncher:
 
     async def submit(self, request: JobRequest) -> Job:
         # The Secret first: a pod that misses it waits half a second and more for the next try.
-        wanted, secret = self.manifest(request), manifests.secret(request)
+        wanted, secret = self.manifest(request), manifests.secret(request, self._owner)
         await self._create("secrets", secret)
         try:
             pod = await self._create("pods", wanted)
@@ -209,8 +213,8 @@ class KubernetesLauncher:
         )
 
     async def _pods(self, **params: str) -> Records:
-        path, selector = self._api.path("pods"), {"labelSelector": manifests.SELECTOR}
-        return await self._api.items(path, "list pods", selector | params)
+        selector = {"labelSelector": f"{manifests.OWNER}={self._owner}"}
+        return await self._api.items(self._api.path("pods"), "list pods", selector | params)
 
     def _gone(self, there: set[str]) -> Iterable[Job]:
         """What was cancelled here and has left."""

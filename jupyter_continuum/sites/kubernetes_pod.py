@@ -17,11 +17,10 @@ Manifest = dict[str, Any]  # JSON, as the API takes it
 NAME = re.compile(r"jc-[a-z0-9](?:[a-z0-9-]{0,117}[a-z0-9])?")
 FILE = re.compile(r"[A-Za-z0-9_./+@,=-]{1,512}")
 OWNER = "continuum.jupyter.org/owner"
-"""The label of everything that is ours; its value is ``jupyter-continuum``."""
+"""The label of everything that is ours, not of a colleague in the same namespace."""
 CLUSTER, GROUP, LEASE = (
     f"continuum.jupyter.org/{word}" for word in ("cluster", "group", "lease-seconds")
 )
-SELECTOR = f"{OWNER}=jupyter-continuum"
 CONTAINER = "worker"
 PORT = 7786
 """Of the gateway, on the pod's own 127.0.0.1: only a port-forward arrives there."""
@@ -38,7 +37,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def secret(request: JobRequest) -> Manifest:
+def secret(request: JobRequest, owner: str) -> Manifest:
     """Join documents, and the program of a probe; gone from the API once its container started."""
     files = {
         f"join-{rank}.json": base64.b64encode(document).decode()
@@ -49,7 +48,7 @@ def secret(request: JobRequest) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": check_name(request.name), "labels": labels(request)},
+        "metadata": {"name": check_name(request.name), "labels": labels(request, owner)},
         "type": "Opaque",
         "immutable": True,
         "data": files,
@@ -63,13 +62,13 @@ def owned_by(pod: Mapping[str, Any]) -> Manifest:
     return {"metadata": {"ownerReferences": [owner]}}
 
 
-def pod(request: JobRequest, flavour: PodFlavour, site: str) -> Manifest:
+def pod(request: JobRequest, flavour: PodFlavour, *, site: str, owner: str) -> Manifest:
     """The Pod of the job. SubmitRefused says what of it the offer does not give."""
     check(request, flavour, site)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": check_name(request.name), "labels": labels(request)},
+        "metadata": {"name": check_name(request.name), "labels": labels(request, owner)},
         "spec": {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": request.walltime_seconds,
@@ -95,12 +94,12 @@ def pod(request: JobRequest, flavour: PodFlavour, site: str) -> Manifest:
     }
 
 
-def labels(request: JobRequest) -> dict[str, str]:
+def labels(request: JobRequest, owner: str) -> dict[str, str]:
     """Whose it is; values that Kubernetes would refuse are left out."""
     lease = f"{request.lease_seconds:.0f}" if request.lease_seconds else ""
     found = {CLUSTER: request.cluster, GROUP: request.group, LEASE: lease}
     kept = {key: value for key, value in found.items() if value and LABEL.fullmatch(value)}
-    return {OWNER: "jupyter-continuum"} | kept
+    return {OWNER: owner} | kept
 
 
 def check(request: JobRequest, flavour: PodFlavour, site: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.errors import SiteError, Unknown
+from jupyter_continuum.sites.kubernetes_pod import CLUSTER, OWNER
 from tests.broker.conftest import View, all_ready, launch, wait_for, workers
 from tests.conftest import RunningBroker
 from tests.rig.fixtures import profile as slurm_profile
@@ -119,6 +120,26 @@ def test_a_used_up_quota_refuses_the_group_once(kube: Cluster) -> None:
         assert workers(view) == []
     finally:
         kube.access.unlimit()
+
+
+def test_audit_ends_no_pod_of_a_colleague(kube: Cluster) -> None:
+    name = "jc-theirs-g-00000000"
+    labels = {OWNER: "jupyter-continuum", CLUSTER: "theirs"}  # as all of ours were once
+    container = {"name": "worker", "image": "localhost/no-such:1"}
+    kube.kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": kube.access.namespace, "labels": labels},
+            "spec": {"containers": [container]},
+        }
+    )
+    try:
+        assert call_broker("audit", end=True) == []
+        assert left(kube) == [f"pods/{name}"]
+    finally:
+        words = ("--now", f"--namespace={kube.access.namespace}")
+        kube.kubectl.run("delete", "pod", name, *words)
 
 
 @pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.full)])

@@ -75,7 +75,7 @@ async def transport(restricted: Path, kubernetes_image: str):
 
 @pytest.fixture
 def launcher(transport: KubernetesTransport) -> StubLauncher:
-    return StubLauncher(transport.api, transport.api.where, site="kube")
+    return StubLauncher(transport.api, transport.api.where, site="kube", owner="tests")
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ class TestKubernetesLauncher(LauncherTests):
     async def test_an_image_that_is_not_there_is_its_reason(self, transport, job) -> None:
         offer = PodFlavour(name="cpu", image="localhost/no-such:1", memory_gb=0.1)
         site = transport.api.where.model_copy(update={"offers": (offer,)})
-        launcher = KubernetesLauncher(transport.api, site, site="kube")
+        launcher = KubernetesLauncher(transport.api, site, site="kube", owner="tests")
         request = job(STAY, python="python3")
         await launcher.submit(request)
         try:
@@ -172,6 +172,22 @@ class TestKubernetesLauncher(LauncherTests):
         finally:
             kubernetes.access.unlimit()
 
+    async def test_pods_of_others_in_the_namespace_are_nobodys_business(
+        self, kubernetes, transport, launcher, job
+    ) -> None:
+        request = job(STAY)
+        await launcher.submit(request)
+        async with asyncio.timeout(60):  # looking with the launcher would remove the Secret
+            while pods(kubernetes, request.name)[0]["status"]["phase"] != "Running":
+                await asyncio.sleep(0.2)
+        colleague = KubernetesLauncher(
+            transport.api, transport.api.where, site="kube", owner="colleague"
+        )
+        status = await colleague.poll()
+        assert request.name not in {one.name for one in status.jobs}
+        assert request.name not in {agent.job for agent in await colleague.agents()}
+        assert request.name in secret_names(kubernetes)
+
     async def test_a_pod_beyond_its_walltime_has_timed_out(self, launcher, job) -> None:
         request = job(STAY, walltime_seconds=1)
         await launcher.submit(request)
@@ -191,7 +207,9 @@ class TestKubernetesLauncher(LauncherTests):
         transport = KubernetesTransport(site, "kube")
         await transport.connect()
         try:
-            status = await KubernetesLauncher(transport.api, site, site="kube").poll()
+            status = await KubernetesLauncher(
+                transport.api, site, site="kube", owner="tests"
+            ).poll()
         finally:
             await transport.close()
         assert not status.notes
@@ -350,7 +368,7 @@ async def look(site: KubernetesSite) -> None:
     transport = KubernetesTransport(site, "kube")
     try:
         await transport.connect()
-        await KubernetesLauncher(transport.api, site, site="kube").poll()
+        await KubernetesLauncher(transport.api, site, site="kube", owner="tests").poll()
     finally:
         await transport.close()
 

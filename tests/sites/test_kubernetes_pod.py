@@ -29,7 +29,7 @@ REQUEST = JobRequest(
 
 
 def container(**changes: object) -> dict[str, object]:
-    made = manifests.pod(replace(REQUEST, **changes), FLAVOUR, "lab")
+    made = manifests.pod(replace(REQUEST, **changes), FLAVOUR, site="lab", owner="0a1b")
     (found,) = made["spec"]["containers"]
     return dict(found)
 
@@ -39,7 +39,10 @@ def environment(found: dict[str, object]) -> dict[str, str]:
 
 
 def test_the_ticket_is_in_the_secret_and_nowhere_in_the_pod() -> None:
-    pod, secret = manifests.pod(REQUEST, FLAVOUR, "lab"), manifests.secret(REQUEST)
+    pod, secret = (
+        manifests.pod(REQUEST, FLAVOUR, site="lab", owner="0a1b"),
+        manifests.secret(REQUEST, "0a1b"),
+    )
     assert base64.b64decode(secret["data"]["join-0.json"]) == REQUEST.join[0]
     assert "not for others" not in json.dumps(pod)
     assert base64.b64encode(REQUEST.join[0]).decode() not in json.dumps(pod)
@@ -48,7 +51,7 @@ def test_the_ticket_is_in_the_secret_and_nowhere_in_the_pod() -> None:
 
 
 def test_a_pod_has_what_its_workers_ask_for_and_ends_by_itself() -> None:
-    spec = manifests.pod(REQUEST, FLAVOUR, "lab")["spec"]
+    spec = manifests.pod(REQUEST, FLAVOUR, site="lab", owner="0a1b")["spec"]
     assert (spec["restartPolicy"], spec["activeDeadlineSeconds"]) == ("Never", 1800)
     wanted = {"cpu": "8", "memory": "25000M", "nvidia.com/gpu": "4"}
     assert spec["containers"][0]["resources"] == {"requests": wanted, "limits": wanted}
@@ -60,13 +63,13 @@ def test_without_a_word_on_memory_a_pod_has_the_flavours() -> None:
 
 
 def test_labels_say_whose_it_is_and_only_what_kubernetes_takes() -> None:
-    assert manifests.labels(REQUEST) == {
-        manifests.OWNER: "jupyter-continuum",
+    assert manifests.labels(REQUEST, "0a1b") == {
+        manifests.OWNER: "0a1b",
         manifests.CLUSTER: "c0ffee",
         manifests.GROUP: "lab",
         manifests.LEASE: "600",
     }
-    odd = manifests.labels(replace(REQUEST, cluster="a/b c", group="x" * 64))
+    odd = manifests.labels(replace(REQUEST, cluster="a/b c", group="x" * 64), "0a1b")
     assert set(odd) == {manifests.OWNER, manifests.LEASE}
 
 
@@ -76,7 +79,7 @@ def test_devices_are_numbered_as_the_container_sees_them() -> None:
     assert "CUDA_VISIBLE_DEVICES" not in none
     assert none["NVIDIA_VISIBLE_DEVICES"] == "void"
     amd = FLAVOUR.model_copy(update={"gpu_resource": "amd.com/gpu"})
-    (found,) = manifests.pod(REQUEST, amd, "lab")["spec"]["containers"]
+    (found,) = manifests.pod(REQUEST, amd, site="lab", owner="0a1b")["spec"]["containers"]
     assert environment(found)["ROCR_VISIBLE_DEVICES"] == "0,1,2,3"
     assert found["resources"]["limits"]["amd.com/gpu"] == "4"
 
@@ -90,7 +93,7 @@ def test_selector_tolerations_and_pull_secret_come_from_the_offer() -> None:
             "user": 1000,
         }
     )
-    spec = manifests.pod(REQUEST, flavour, "lab")["spec"]
+    spec = manifests.pod(REQUEST, flavour, site="lab", owner="0a1b")["spec"]
     assert spec["nodeSelector"] == {"nvidia.com/gpu.product": "A100"}
     assert spec["tolerations"] == [
         {"key": "gpu", "operator": "Exists", "value": "", "effect": "NoSchedule"}
@@ -101,7 +104,7 @@ def test_selector_tolerations_and_pull_secret_come_from_the_offer() -> None:
 
 def test_a_probe_comes_in_the_secret_and_needs_no_environment() -> None:
     asked = replace(REQUEST, program="probe")
-    files = manifests.secret(asked)["data"]
+    files = manifests.secret(asked, "0a1b")["data"]
     assert set(files) == {"join-0.json", "probe.py"}
     assert "import socket" in base64.b64decode(files["probe.py"]).decode()
     shell, option, line = container(program="probe")["command"]
