@@ -169,9 +169,11 @@ def test_what_other_programs_know_is_offered_or_said_why_not(broker: Any) -> Non
     (home / ".ssh" / "config").write_text("Host uni\n  HostName login.uni.example\n  User ada\n")
     (home / ".kube").mkdir()
     context = {"name": "cloud", "context": {"cluster": "gpu-cloud"}}
-    (home / ".kube" / "config").write_text(json.dumps({"contexts": [context]}))
+    adrift = {"name": "adrift", "context": {}}
+    (home / ".kube" / "config").write_text(json.dumps({"contexts": [context, adrift]}))
     with Terminal(["connect"]) as terminal:
         terminal.expect("Which site?")
         assert "uni  from your ssh config" in terminal.shown
-        assert "cloud, from your kubeconfig" in terminal.shown
-        assert "cannot be launched on yet" in terminal.shown
+        assert "cloud  from your kubeconfig: cluster gpu-cloud" in terminal.shown
+        assert "adrift, from your kubeconfig" in terminal.shown
+        assert "it names no cluster" in terminal.shown

@@ -73,14 +73,14 @@ def test_the_token_opens_it_once(address: str, visit: tuple[str, str]) -> None:
     assert get(address, f"/?{urlsplit(address).query}")[0] == 403
 
 
-@pytest.mark.parametrize("page", ["status", "status/ws", "eventstream"])
+@pytest.mark.parametrize("path", ["status", "status/ws", "eventstream"])
 def test_nothing_is_shown_without_the_cookie(
-    address: str, visit: tuple[str, str], page: str
+    address: str, visit: tuple[str, str], path: str
 ) -> None:
     folder, cookie = visit
-    assert get(address, f"{folder}/{page}")[0] == 403
-    assert get(address, f"{folder}/{page}", Cookie="continuum=x")[0] == 403
-    assert get(address, f"{folder}/{page}", Cookie=cookie, Host="elsewhere.example")[0] == 403
+    assert get(address, f"{folder}/{path}")[0] == 403
+    assert get(address, f"{folder}/{path}", Cookie="continuum=x")[0] == 403
+    assert get(address, f"{folder}/{path}", Cookie=cookie, Host="elsewhere.example")[0] == 403
 
 
 def test_a_page_of_another_site_has_no_socket(address: str, visit: tuple[str, str]) -> None:

@@ -18,6 +18,7 @@ SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 PATIENCE_MS = 60_000
 
 
+@pytest.hookimpl(trylast=True)  # pytest sorts by parameters of fixtures before
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: Playwright keeps an event loop of its own from then on."""
     items.sort(key=lambda item: Path(__file__).parent in item.path.parents)

@@ -7,7 +7,6 @@ import sys
 import time
 
 from tests.rig.daemons import RigError
-from tests.rig.kubernetes.__main__ import main as kubernetes
 from tests.rig.rig import Rig, claim, keep, kept
 
 
@@ -28,6 +27,9 @@ def describe(rig: Rig) -> dict[str, object]:
 
 def main(words: list[str]) -> int:
     if words[:1] == ["kubernetes"]:
+        # Needs more than the standard library, which is all that `up` may count on.
+        from tests.rig.kubernetes.__main__ import main as kubernetes
+
         return kubernetes(words[1:])
     verb = words[0] if len(words) == 1 else ""
     rig = kept()
