@@ -14,7 +14,7 @@ from pathlib import Path
 
 from distributed import Client
 
-from jupyter_continuum.sites.emulated import EmulatedLauncher
+from jupyter_continuum.sites.here.emulated import EmulatedLauncher
 from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import Endpoint
 from tests.cluster.conftest import Home, started_home

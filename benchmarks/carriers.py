@@ -36,9 +36,9 @@ from record import save, spread
 from relay import BLOB, PINGS, TICKS, Stage, over_tls, ping, scheduler, worker
 
 from jupyter_continuum.relay.handshake import link_key
+from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import Agent, Carrier, CarrierName, Endpoint
-from jupyter_continuum.sites.shell import ShellTransport
-from jupyter_continuum.sites.ssh import SshTransport
+from jupyter_continuum.sites.ssh.transport import SshTransport
 from jupyter_continuum.worker.ticket import DialOut, Ticket
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
@@ -154,7 +154,7 @@ class Cluster:
         site, key = f"at-{name}", link_key(secrets.token_hex(8)).hex()
         told = asdict(ticket) if ticket else None
         if ticket and out:
-            from jupyter_continuum.broker.front_door import Caller
+            from jupyter_continuum.broker.front_door.door import Caller
 
             out.callers[ticket.name] = Caller(ticket.job, 0, link_key(ticket.token))
         where = {"site": site, "key": key, "folder": str(folder), "ticket": told, "name": name}

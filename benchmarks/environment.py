@@ -23,10 +23,10 @@ from typing import Any
 from record import save, spread
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.broker.environments import report_of
+from jupyter_continuum.broker.environments.installed import report_of
 from jupyter_continuum.cli.demo import end_everything
 from jupyter_continuum.cli.playground import playground
-from jupyter_continuum.sites.ssh import SshTransport
+from jupyter_continuum.sites.ssh.transport import SshTransport
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 from tests.rig.fixtures import profile, ssh_login

@@ -29,8 +29,8 @@ from record import save, spread
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import Agent, Endpoint, Forward
-from jupyter_continuum.sites.shell import ShellTransport
 from tests.dial_out import Outside, Proxy, echo, free_port, make_ticket, outside, proxy
 
 CHUNK = 2**18

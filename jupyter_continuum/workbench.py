@@ -106,7 +106,7 @@ def connect(site: str, *, kind: str = "slurm", **fields: Any) -> Record:
 
     A code or a host key is asked for in JupyterLab's panel: a kernel cannot ask in private.
     """
-    from jupyter_continuum.broker.profiles import checked_profile
+    from jupyter_continuum.broker.sites.profiles import checked_profile
 
     profile = checked_profile({"site": site, "kind": kind, **fields})
     view: Record = call_broker("connect", profile=profile.model_dump(mode="json"))

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_continuum.broker.address import Address
-from jupyter_continuum.broker.front_door import Caller, FrontDoor
-from jupyter_continuum.broker.outbound_carrier import OutboundCarrier
+from jupyter_continuum.broker.front_door.address import Address
+from jupyter_continuum.broker.front_door.carrier import OutboundCarrier
+from jupyter_continuum.broker.front_door.door import Caller, FrontDoor
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.sites.protocols import Agent
 from jupyter_continuum.worker.outbound import Outbound

@@ -27,6 +27,26 @@ LAYERS = (
 )
 """From the top of the house to its ground; a room may import from its own layer and below."""
 
+WITHIN = {
+    "broker": (
+        {"__main__", "server", "broker"},
+        {"probes", "environments"},
+        {"clusters"},
+        {"sites"},
+        {"front_door"},
+        {"client", "prompts", "rows", "selection"},
+        {"messages", "start", "words", "lines"},
+    ),
+    "sites": (
+        {"kubernetes", "slurm", "here", "testing"},
+        {"ssh"},
+        {"dialled", "announcements", "interpreter"},
+        {"probe"},
+        {"protocols", "profile", "sockets", "text"},
+    ),
+}
+"""The floors of a room that has several, from the top down."""
+
 LIGHT = ("relay", "worker", "cluster")
 """Rooms that run where there is only the worker environment."""
 HEAVY = {"pydantic", "yaml", "asyncssh", "papermill", "bokeh", "IPython", "ipykernel", "traitlets"}
@@ -70,8 +90,8 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def height(room: str) -> int:
-    return next(at for at, rooms in enumerate(LAYERS) if room in rooms)
+def height(room: str, layers: tuple[set[str], ...] = LAYERS) -> int:
+    return next(at for at, rooms in enumerate(layers) if room in rooms)
 
 
 def own(name: str) -> str | None:
@@ -99,6 +119,21 @@ def test_imports_point_down(room: str, path: Path) -> None:
         and height(target) < height(room)
     ]
     assert not upwards, f"{room} imports from above: {upwards}"
+
+
+@pytest.mark.parametrize("room", WITHIN)
+def test_imports_point_down_within_a_room(room: str) -> None:
+    floors = WITHIN[room]
+    upwards = []
+    for path in sorted((PACKAGE / room).rglob("*.py")):
+        floor = path.relative_to(PACKAGE / room).parts[0].removesuffix(".py")
+        for name in imports(path):
+            parts = name.split(".")
+            if floor == "__init__" or parts[:2] != ["jupyter_continuum", room]:
+                continue
+            if height(parts[2], floors) < height(floor, floors):
+                upwards.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not upwards
 
 
 @pytest.mark.parametrize("room", LIGHT)
@@ -148,7 +183,7 @@ def loaded_by(statement: str) -> set[str]:
         ),
         ("import jupyter_continuum.worker.agent", HEAVY | {"jupyter_server", "jupyter_core"}),
         (
-            "import jupyter_continuum.broker.broker, jupyter_continuum.sites.kubernetes",
+            "import jupyter_continuum.broker.broker, jupyter_continuum.sites.kubernetes.launcher",
             {"kr8s", "httpx", "httpx_ws", "asyncssh", "dask", "distributed"},
         ),
         ("import jupyter_continuum.relay.hub", HEAVY | {"distributed", "dask", "numpy"}),

@@ -12,18 +12,28 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from jupyter_continuum import __version__
-from jupyter_continuum.broker.address import (
+from jupyter_continuum.broker.clusters.cluster import Cluster
+from jupyter_continuum.broker.clusters.dry_run import dry_run
+from jupyter_continuum.broker.clusters.foreign import ForeignWays, foreign_views
+from jupyter_continuum.broker.clusters.orphans import end_orphans, find_orphans, orphan_views
+from jupyter_continuum.broker.clusters.records import create, restore
+from jupyter_continuum.broker.clusters.store import stored
+from jupyter_continuum.broker.clusters.view import cluster_view
+from jupyter_continuum.broker.environments.installed import Environments, Interpreter
+from jupyter_continuum.broker.environments.parity import refuse, views
+from jupyter_continuum.broker.environments.preparing import (
+    Preparing,
+    earlier,
+    prepared_view,
+    wanted_at,
+)
+from jupyter_continuum.broker.front_door.address import (
     checked_address,
     forget_address,
     load_address,
     save_address,
 )
-from jupyter_continuum.broker.cluster import Cluster
-from jupyter_continuum.broker.cluster_view import cluster_view
-from jupyter_continuum.broker.dry_run import dry_run
-from jupyter_continuum.broker.environments import Environments, Interpreter
-from jupyter_continuum.broker.foreign import ForeignWays, foreign_views
-from jupyter_continuum.broker.front_door import Caller, FrontDoor, address_view
+from jupyter_continuum.broker.front_door.door import Caller, FrontDoor, address_view
 from jupyter_continuum.broker.messages import (
     PROTOCOL,
     AddressView,
@@ -42,20 +52,16 @@ from jupyter_continuum.broker.messages import (
     SiteEvent,
     SiteView,
 )
-from jupyter_continuum.broker.orphans import end_orphans, find_orphans, orphan_views
-from jupyter_continuum.broker.parity import refuse, views
-from jupyter_continuum.broker.preparing import Preparing, earlier, prepared_view, wanted_at
-from jupyter_continuum.broker.probe_plan import outbound_target, probe_plan
-from jupyter_continuum.broker.probes import Probes
-from jupyter_continuum.broker.probing import Order
-from jupyter_continuum.broker.profiles import checked_profile, first_fault, load_profiles
+from jupyter_continuum.broker.probes.plan import outbound_target, probe_plan
+from jupyter_continuum.broker.probes.probes import Probes
+from jupyter_continuum.broker.probes.probing import Order
 from jupyter_continuum.broker.prompts import Prompts
-from jupyter_continuum.broker.reach import Reach, address_to_dial, surroundings, today
-from jupyter_continuum.broker.records import create, restore
-from jupyter_continuum.broker.session import Session
-from jupyter_continuum.broker.site_view import known_offers, known_site
-from jupyter_continuum.broker.sites import Sites
-from jupyter_continuum.broker.store import stored
+from jupyter_continuum.broker.sites.profiles import checked_profile, load_profiles
+from jupyter_continuum.broker.sites.reach import Reach, address_to_dial, surroundings, today
+from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.broker.sites.sites import Sites
+from jupyter_continuum.broker.sites.view import known_offers, known_site
+from jupyter_continuum.broker.words import first_fault
 from jupyter_continuum.errors import BrokerError, ContinuumError, PlanRefused, SiteError, Unknown
 from jupyter_continuum.planning.plan import Plan
 from jupyter_continuum.planning.resolve import ResolvedPlan, resolve

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 def one_line(text: object, limit: int = 300) -> str:
     """``text`` without control characters and line ends, cut to ``limit`` signs."""
@@ -12,3 +17,11 @@ def one_line(text: object, limit: int = 300) -> str:
 def many_lines(text: str) -> str:
     """``text`` without control characters; line ends and tabs stay."""
     return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
+
+
+def first_fault(error: ValidationError) -> str:
+    """``ssh.user: ...``, with the value that was got, of the first thing wrong."""
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"]) or "the whole profile"
+    got = "" if fault["type"] in {"missing", "extra_forbidden"} else f" (got {fault['input']!r})"
+    return f"{where}: {fault['msg']}{got}. Correct it and try again."

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_continuum.broker.candidates import Candidate, candidates_of
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.broker.profiles import checked_profile, load_profiles, profiles_dir
+from jupyter_continuum.broker.sites.candidates import Candidate, candidates_of
+from jupyter_continuum.broker.sites.profiles import checked_profile, load_profiles, profiles_dir
 from jupyter_continuum.cli import certificates
 from jupyter_continuum.cli.draft import Draft, merge
 from jupyter_continuum.cli.kubernetes_draft import parse_offer

@@ -150,7 +150,7 @@ CHECKS: dict[str, Callable[[], str]] = {
 
 
 def broken_profiles() -> Iterator[Finding]:
-    from jupyter_continuum.broker.profiles import load_profiles
+    from jupyter_continuum.broker.sites.profiles import load_profiles
 
     loaded = load_profiles()
     if not loaded.broken:
@@ -160,7 +160,7 @@ def broken_profiles() -> Iterator[Finding]:
 
 
 def connected_sites() -> Iterator[Finding]:
-    from jupyter_continuum.broker.profiles import load_profiles
+    from jupyter_continuum.broker.sites.profiles import load_profiles
 
     for site in load_profiles().by_site:
         try:

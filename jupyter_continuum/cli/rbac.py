@@ -10,5 +10,5 @@ from jupyter_continuum.cli.terminal import say
 
 def rbac(options: Namespace) -> int:
     name = "cluster-reader.yaml" if options.cluster_reader else "namespaced-role.yaml"
-    say((files("jupyter_continuum.sites") / "rbac" / name).read_text().rstrip())
+    say((files("jupyter_continuum.sites.kubernetes") / "rbac" / name).read_text().rstrip())
     return 0

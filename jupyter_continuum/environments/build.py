@@ -26,8 +26,9 @@ from jupyter_continuum.environments.wheels import Wheel, own_wheel, pip_wheel
 from jupyter_continuum.errors import SiteError, SiteUnreachable
 from jupyter_continuum.sites.interpreter import SHELL
 from jupyter_continuum.sites.protocols import CommandResult, Shell
-from jupyter_continuum.sites.slurm_refusals import FULL
-from jupyter_continuum.sites.slurm_script import FILE, check_directory
+from jupyter_continuum.sites.slurm.refusals import FULL
+from jupyter_continuum.sites.slurm.script import check_directory
+from jupyter_continuum.sites.text import FILE
 
 FOLDER = "environments"
 STEP_SECONDS = 900.0

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from jupyter_continuum.sites.slurm_script import FILE
-from jupyter_continuum.sites.slurm_text import clean
+from jupyter_continuum.sites.text import FILE, clean
 
 MARK = "jc-step-71c2"
 NAME = "environment.tar"

@@ -15,8 +15,7 @@ from typing import Any, Literal
 
 from jupyter_continuum.errors import SubmitRefused
 from jupyter_continuum.sites.protocols import CommandResult
-from jupyter_continuum.sites.slurm_script import FILE, PROLOGUE
-from jupyter_continuum.sites.slurm_text import clean
+from jupyter_continuum.sites.text import FILE, PROLOGUE, clean
 
 MARK = "jc-answer-5d0e"
 """Begins the lines that are ours: a prologue may print, and a login shell too."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from jupyter_continuum.broker.preparing import earlier
+from jupyter_continuum.broker.environments.preparing import earlier
 from jupyter_continuum.environments.build import Built
 from jupyter_continuum.errors import SiteError, SiteUnreachable
+from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import CommandResult
-from jupyter_continuum.sites.shell import ShellTransport
 
 OLD = "0123456789ab-89abcdef"
 

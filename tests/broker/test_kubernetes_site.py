@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.errors import SiteError, Unknown
-from jupyter_continuum.sites.kubernetes_pod import CLUSTER, OWNER
+from jupyter_continuum.sites.kubernetes.pod import CLUSTER, OWNER
 from tests.broker.conftest import View, all_ready, launch, wait_for, workers
 from tests.conftest import RunningBroker
 from tests.rig.daemons import wait_until

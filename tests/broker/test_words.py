@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_continuum.broker.reports import read_tasks, read_workers
+from jupyter_continuum.broker.clusters.reports import read_tasks, read_workers
 from jupyter_continuum.broker.words import many_lines, one_line
 
 

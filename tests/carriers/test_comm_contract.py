@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import Agent, CarrierName, Endpoint
-from jupyter_continuum.sites.shell import ShellTransport
-from jupyter_continuum.sites.ssh import SshTransport
+from jupyter_continuum.sites.ssh.transport import SshTransport
 from tests.carriers.comm_contract import CommTests, Ends, RelayCommTests, credentials
 from tests.rig.fixtures import ssh_login
 
@@ -56,7 +56,7 @@ class TestRelayOverAnImitatedLink(RelayCommTests):
 
     @pytest.fixture
     async def reach(self):
-        from jupyter_continuum.sites.emulated import EmulatedTransport
+        from jupyter_continuum.sites.here.emulated import EmulatedTransport
 
         transport = EmulatedTransport(EmulatedSite())
 

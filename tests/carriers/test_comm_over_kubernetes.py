@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_continuum.sites.kubernetes import KubernetesTransport
+from jupyter_continuum.sites.kubernetes.launcher import KubernetesTransport
 from jupyter_continuum.sites.profile import KubernetesSite, PodFlavour
 from jupyter_continuum.sites.protocols import Agent, Endpoint
 from tests.carriers.comm_contract import RelayCommTests

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from jupyter_continuum.broker.profiles import checked_profile
+from jupyter_continuum.broker.sites.profiles import checked_profile
 from jupyter_continuum.cli import main
 from jupyter_continuum.cli.arguments import parse
 from jupyter_continuum.cli.draft import merge

@@ -21,7 +21,7 @@ from jupyter_continuum.cluster.parity import mismatches
 from jupyter_continuum.cluster.security import make_identity
 from jupyter_continuum.cluster.wide_link import wide_link
 from jupyter_continuum.relay.handshake import link_key
-from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
+from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import JobRequest
 

@@ -21,7 +21,7 @@ ENDED = (JobState.ENDED, JobState.FAILED, JobState.CANCELLED)
 
 
 def processes_of(home, site: str, name: str) -> list[psutil.Process]:
-    from jupyter_continuum.sites.process_tree import _members
+    from jupyter_continuum.sites.here.process_tree import _members
 
     return _members(home.sites[site][0]._job_folder(name))
 

@@ -12,8 +12,8 @@ from jupyter_continuum.environments import build as building
 from jupyter_continuum.environments import steps
 from jupyter_continuum.environments.build import Wanted, build
 from jupyter_continuum.errors import SiteError
+from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import CommandResult
-from jupyter_continuum.sites.shell import ShellTransport
 
 
 class Full(ShellTransport):

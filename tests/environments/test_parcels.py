@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_continuum.environments.parcels import PIECE_BYTES, parcels
 from jupyter_continuum.environments.wheels import Wheel
-from jupyter_continuum.sites.shell import ShellTransport
+from jupyter_continuum.sites.here.shell import ShellTransport
 
 SIZES = {"a": 10, "b": PIECE_BYTES - 5, "c": 2 * PIECE_BYTES + 7, "d": PIECE_BYTES}
 

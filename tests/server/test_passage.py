@@ -10,9 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from jupyter_continuum.broker import front_door
-from jupyter_continuum.broker.address import Address
-from jupyter_continuum.broker.outbound_carrier import OutboundCarrier
+from jupyter_continuum.broker.front_door import door as front_door
+from jupyter_continuum.broker.front_door.address import Address
+from jupyter_continuum.broker.front_door.carrier import OutboundCarrier
 from jupyter_continuum.sites.protocols import Agent
 from jupyter_continuum.sites.testing import CarrierTests
 from jupyter_continuum.worker.ticket import DialOut

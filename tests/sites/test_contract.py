@@ -6,8 +6,8 @@ import secrets
 
 import pytest
 
-from jupyter_continuum.sites.emulated import EmulatedLauncher, EmulatedTransport
-from jupyter_continuum.sites.local import LocalLauncher, LocalTransport
+from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
+from jupyter_continuum.sites.here.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.testing import DialledCarrierTests, FolderLauncherTests, ShellTests
 

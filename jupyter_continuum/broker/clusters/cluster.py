@@ -1,0 +1,351 @@
+"""One cluster as the broker holds it: authority, hub, scheduler, groups, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from jupyter_continuum.broker.clusters.admission import Admission
+from jupyter_continuum.broker.clusters.connection_file import (
+    remove_connection_file,
+    write_connection_file,
+)
+from jupyter_continuum.broker.clusters.ending import Ending, cancel
+from jupyter_continuum.broker.clusters.group import Group
+from jupyter_continuum.broker.clusters.home import Home
+from jupyter_continuum.broker.clusters.hub_control import HubControl, News
+from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
+from jupyter_continuum.broker.clusters.job_logs import read_logs
+from jupyter_continuum.broker.clusters.joining import SCHEDULER
+from jupyter_continuum.broker.clusters.links import Links
+from jupyter_continuum.broker.clusters.reports import WorkerReport, read_tasks, read_workers
+from jupyter_continuum.broker.clusters.saving import Saving
+from jupyter_continuum.broker.clusters.store import Store
+from jupyter_continuum.broker.front_door.door import Caller
+from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.cluster.__main__ import DASHBOARD
+from jupyter_continuum.cluster.authority import Authority
+from jupyter_continuum.cluster.wide_link import wide_link
+from jupyter_continuum.errors import (
+    BrokerError,
+    ContinuumError,
+    Unknown,
+)
+from jupyter_continuum.paths import private_dir, socket_dir
+
+HANG_UP_SECONDS = 3
+"""How long agents that were told to end may take before their jobs are cancelled."""
+
+
+class Cluster:
+    """Everything of one cluster that is not inside its own processes."""
+
+    def __init__(
+        self,
+        name: str,
+        cluster_id: str,
+        authority: Authority,
+        *,
+        lease_seconds: int,
+        started: datetime,
+        find_session: Callable[[str], Session | None],
+        on_change: Callable[[Cluster], None],
+    ) -> None:
+        """Nothing runs before ``start`` or ``resume``; ``records`` makes one."""
+        self.name = name
+        self.id = cluster_id
+        self.lease_seconds = lease_seconds
+        self.started = started
+        self.state = "starting"
+        self.reason = "The scheduler starts."
+        self.folder = private_dir(socket_dir() / cluster_id)
+        """Sockets, and what hub and scheduler read."""
+        self.groups: dict[str, Group] = {}
+        self.workers: dict[str, WorkerReport] = {}
+        """The scheduler's last report, by worker name."""
+        self.tasks: dict[str, int] = {}
+        self.link_bytes: list[tuple[str, str, int]] = []
+        self._authority = authority
+        self._find_session = find_session
+        self._on_change = on_change
+        self._store = Store(name)
+        self._retiring: set[str] = set()
+        self._relinked: set[str] = set()
+        """Agents (``site.agent``) whose link went up or down since the last report."""
+        self.home = Home(name, cluster_id, self.folder, authority, self.save)
+        self._hub = HubControl(self.folder / "hub.ctl", self._heard, self.home.hub_lives)
+        self._links = Links(self.folder, self._hub, self.changed)
+        self._admission = Admission(self._hub, authority, self._agent)
+        self._settled = asyncio.Event()
+        """The scheduler runs, or never will."""
+        self._start: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._saving = Saving(self._store, self._to_disk)
+        self._ending = Ending(self)
+
+    def save(self) -> None:
+        """Write what a restarted broker must know. BrokerError when the disk is full."""
+        self._saving.now()
+
+    def save_later(self) -> None:
+        """The same, soon, and again until the disk takes it."""
+        self._saving.soon()
+
+    def _to_disk(self) -> dict[str, Any]:
+        from jupyter_continuum.broker.clusters.records import to_disk
+
+        return to_disk(self)
+
+    # Starting ------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start hub and scheduler while the sites are asked already. Raises ContinuumError."""
+        for group in self.groups.values():
+            group.start()
+        await self._bring_up()
+
+    async def resume(self) -> None:
+        """Go on with a cluster that an earlier broker left."""
+        if self.state == "stopping":
+            self._ending.go_on()
+            return
+        for group in self.groups.values():
+            group.start()
+        if self.state == "starting":
+            # That broker died in the middle of the launch; nobody has joined yet.
+            self._start = asyncio.create_task(self._start_anew())
+        elif dead := self.home.dead():
+            self._lost(dead)
+        else:
+            self._hub.start()
+            self._running()
+
+    async def _start_anew(self) -> None:
+        await self.home.end_scheduler()
+        await self.home.end_hub()
+        try:
+            await self._bring_up()
+        except ContinuumError:
+            return  # the cluster's state and reason say it
+
+    async def _bring_up(self) -> None:
+        """One task, so that a stop in the middle of it leaves no process behind."""
+        task = self._start = asyncio.create_task(self._start_processes(), name=f"start {self.name}")
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise BrokerError(f"{self.name} was stopped while it started.")
+        task.result()
+
+    async def _start_processes(self) -> None:
+        try:
+            await self.home.start(self._hub.start)
+            write_connection_file(
+                self.name,
+                hub=self.folder / "hub.sock",
+                broker=socket_dir() / "broker.sock",
+                authority=self._authority.certificate,
+                started=self.started,
+            )
+        except (ContinuumError, OSError) as error:
+            said = str(error)
+            if isinstance(error, OSError):
+                said = f"{self.name} could not be started on this machine: {error}."
+            self._settled.set()
+            self.become("failed", said)
+            for group in self.groups.values():
+                group.scale(0)
+            raise BrokerError(said) from error
+        self._running()
+
+    def _running(self) -> None:
+        self.become("running", "")
+        self._settled.set()
+        self._watch = asyncio.create_task(self._watch_processes(), name=f"watch {self.name}")
+        self.save_later()
+
+    async def _watch_processes(self) -> None:
+        """Say it when hub or scheduler die: results are gone then."""
+        while not (dead := self.home.dead()):
+            await asyncio.sleep(1)
+        self._lost(dead)
+
+    def _lost(self, what: str) -> None:
+        self._settled.set()
+        self.become(
+            "failed", f"Its {what} has ended, and with it all results. Stop it and launch again."
+        )
+        self.workers.clear()
+        for group in self.groups.values():
+            group.scale(0)
+        self.save_later()
+
+    # What groups ask -----------------------------------------------------------------
+
+    def session(self, site: str) -> Session | None:
+        return self._find_session(site)
+
+    def changed(self) -> None:
+        self._on_change(self)
+
+    def ready_workers(self, job: JobEntry) -> list[str]:
+        """Names of the job's workers that the scheduler knows now."""
+        group = next((group for group in self.groups.values() if job in group.jobs), None)
+        stem = f"{group.plan.name}-{job.number}-" if group else ""
+        return [name for name in self.workers if group and name.startswith(stem)]
+
+    def retire(self, workers: list[str]) -> None:
+        self._retiring.update(workers)
+        self.changed()
+
+    def is_retiring(self, worker: str) -> bool:
+        return worker in self._retiring
+
+    def end_agents(self, site: str, job: JobEntry) -> None:
+        for agent in job.agents:
+            self._hub.order("end", agent=f"{site}.{agent.id}")
+
+    def link(self, session: Session, job: JobEntry, agent: AgentEntry) -> None:
+        announced = session.agents.get((job.name, agent.rank))
+        if announced is not None and not agent.refused and self.state != "stopping":
+            self._links.ensure(session, agent, announced)
+
+    async def unlink(self, site: str, job: JobEntry) -> None:
+        for agent in job.agents:
+            await self._links.drop(f"{site}.{agent.id}")
+
+    def _agent(self, name: str) -> tuple[Group, JobEntry, AgentEntry] | None:
+        return next(
+            (
+                (group, job, agent)
+                for group in self.groups.values()
+                for job in group.jobs
+                for agent in job.agents
+                if f"{group.plan.site}.{agent.id}" == name
+            ),
+            None,
+        )
+
+    def caller(self, name: str) -> Caller | None:
+        """The agent ``site.agent``, should it dial out to us."""
+        found = self._agent(name)
+        if found is None or self.state == "stopping":
+            return None
+        _, job, agent = found
+        return None if job.over else Caller(job.name, agent.rank, agent.key)
+
+    # What hub and scheduler say --------------------------------------------------------
+
+    def _heard(self, news: News) -> None:
+        match news.get("on"):
+            case "up" | "down" as kind:
+                self._links.news(news["agent"], kind == "up")
+                self._relinked.add(news["agent"])
+            case "join":
+                self._admission.ask(news["agent"], news["request"])
+            case "stats":
+                self._links.agree(set(news["up"]))
+                before = self.link_bytes
+                self.link_bytes = [(source, to, n) for source, to, n in news["links"]]
+                if before != self.link_bytes:
+                    self.changed()
+
+    def report(self, workers: Any, tasks: Any) -> dict[str, Any]:  # Any: whatever JSON held
+        """The scheduler tells how it is; the answer names workers to retire, and agents
+        to whom the way has changed."""
+        before = set(self.workers)
+        self.workers = read_workers(workers)
+        self.tasks = read_tasks(tasks)
+        self._retiring &= set(self.workers)
+        if before != set(self.workers):
+            for group in self.groups.values():
+                group.wake()
+        self.changed()
+        relinked, self._relinked = self._relinked, set()
+        return {"retire": sorted(self._retiring), "relinked": sorted(relinked)}
+
+    # What faces ask --------------------------------------------------------------------
+
+    async def attach(self, csr: str) -> dict[str, Any]:
+        """Let a client in: a leaf for its key, and how to reach the scheduler."""
+        if self.state in ("starting", "running"):
+            await self._settled.wait()
+        if self.state != "running":
+            raise Unknown(f"{self.name} is {self.state}. {self.reason}")
+        return {
+            "address": SCHEDULER,
+            "hub": str(self.folder / "hub.sock"),
+            "site": "home",
+            "config": wide_link(),
+            **self.home.sign(csr, f"{self.name}.client-{secrets.token_hex(4)}"),
+        }
+
+    def dashboard(self) -> dict[str, str]:
+        """Where Dask's pages are. Unknown when no scheduler shows any."""
+        if self.state != "running":
+            raise Unknown(f"{self.name} is {self.state}, and shows no pages. {self.reason}")
+        return {"socket": str(self.folder / DASHBOARD)}
+
+    def group(self, name: str) -> Group:
+        found = self.groups.get(name)
+        if found is None:
+            raise Unknown(f"{self.name} has no group {name!r}. It has {', '.join(self.groups)}.")
+        return found
+
+    def scale(self, group: str, jobs: int) -> None:
+        if self.state not in ("starting", "running"):
+            raise Unknown(f"{self.name} is {self.state} and cannot be scaled. {self.reason}")
+        self.group(group).scale(jobs)
+        self.save_later()
+        self.changed()
+
+    async def logs(self, group: str, lines: int) -> dict[str, str]:
+        """The last lines of every job's log; a sentence where a site does not answer."""
+        return await read_logs([self.group(group)] if group else [*self.groups.values()], lines)
+
+    # Ending ------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """End everything everywhere. SiteError names a site where that is not certain."""
+        await self._ending.stop()
+
+    async def hush(self) -> None:
+        """Nothing is decided or let in any more, and every agent is told to end."""
+        self.become("stopping", "Jobs are being ended.")
+        self._saving.try_now()
+        await cancel(self._start, self._watch)
+        self._settled.set()
+        await self._admission.close()
+        for group in self.groups.values():
+            for job in group.jobs:
+                self.end_agents(group.plan.site, job)
+        await self._links.rest(HANG_UP_SECONDS)
+
+    async def clear(self) -> None:
+        """No site has anything left: take away what is left here."""
+        await self._links.close()
+        self._hub.order("exit")
+        await self.home.end_hub()
+        await self._hub.close()
+        self._saving.close()
+        remove_connection_file(self.name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._store.remove()
+        self.become("stopped", "")
+
+    async def leave(self) -> None:
+        """The broker ends: the cluster goes on without it."""
+        await self._ending.close()
+        await cancel(self._start, self._watch)
+        await asyncio.gather(*(group.close() for group in self.groups.values()))
+        await self._admission.close()
+        self._saving.finish()
+        await self._links.close()
+        await self._hub.close()
+
+    def become(self, state: str, reason: str) -> None:
+        self.state, self.reason = state, reason
+        self.changed()

@@ -1,0 +1,174 @@
+"""`prepare`: one building of a worker environment a site at a time, and the profile it ends in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+from jupyter_continuum.broker.messages import KeptView, PreparedView, PrepareEvent
+from jupyter_continuum.broker.sites.opening import WORK_DIRECTORY
+from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.broker.words import one_line
+from jupyter_continuum.environments import steps
+from jupyter_continuum.environments.build import Built, Wanted, build
+from jupyter_continuum.environments.lock import GPU, parse_requirement
+from jupyter_continuum.environments.target import Target
+from jupyter_continuum.errors import ContinuumError, SiteError, SiteUnreachable, Unknown
+from jupyter_continuum.sites.protocols import Shell
+
+NODE_LOCAL = re.compile(r"(/|\$[A-Z][A-Z0-9_]{0,40}(/|$))[A-Za-z0-9_.@+/-]{0,200}")
+"""A folder, or one that a variable of the job names."""
+LIST_SECONDS = 600
+Publish = Callable[[PrepareEvent], None]
+
+
+class Preparing:
+    """What is being built, by site; ``stop`` ends it, and nothing half is left."""
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+        self._tasks: dict[str, asyncio.Task[Built]] = {}
+
+    async def run(self, session: Session, wanted: Wanted) -> Built:
+        """Build, and tell how it goes. One at a time at a site."""
+        site = session.site
+        if site in self._tasks:
+            raise SiteError(f"{site}: an environment is being built there already. Wait for it.")
+        shell = shell_of(session)
+
+        def tell(text: str) -> None:
+            self._publish(PrepareEvent(name=site, message=one_line(text)))
+
+        task = self._tasks[site] = asyncio.create_task(
+            session.attempt(lambda: build(shell, wanted, tell)), name=f"prepare {site}"
+        )
+        try:
+            await asyncio.wait([task])
+        finally:
+            del self._tasks[site]
+        if task.cancelled():
+            raise SiteError(f"{site}: building was stopped. Nothing half is left there.")
+        return task.result()
+
+    async def stop(self, site: str) -> None:
+        """End the building there. Unknown when there is none."""
+        task = self._tasks.get(site)
+        if task is None:
+            raise Unknown(f"{site}: no environment is being built there.")
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def close(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def shell_of(session: Session) -> Shell:
+    """SiteError where commands cannot be run."""
+    if not hasattr(session.transport, "run"):
+        raise SiteError(
+            f"{session.site}: its workers run in an image. Make one: "
+            "`jupyter continuum prepare --recipe oci`."
+        )
+    return cast(Shell, session.transport)
+
+
+def wanted_at(
+    session: Session,
+    *,
+    gpu: Any,
+    packages: Any,
+    directory: Any,
+    under_home: Any,
+    node_local: Any,  # Any: whatever JSON held
+) -> Wanted:
+    """What a face asked for, checked. ContinuumError names what is wrong."""
+    profile = session.profile
+    if profile.kind == "local":
+        raise ContinuumError("This machine needs no preparing: its workers run under this Python.")
+    if gpu not in ("", *GPU):
+        raise ContinuumError(f"{gpu!r} is none of {', '.join(GPU)}.")
+    if not isinstance(packages, list) or not all(isinstance(each, str) for each in packages):
+        raise ContinuumError("The packages are a list of names.")
+    for each in packages:
+        parse_requirement(each)
+    if node_local and not (isinstance(node_local, str) and NODE_LOCAL.fullmatch(node_local)):
+        raise ContinuumError(
+            f"{node_local!r} is no node-local folder. Write /FOLDER, or a variable of the job "
+            "such as $TMPDIR."
+        )
+    version = Target.here().python_text
+    return Wanted(
+        site=session.site,
+        directory=str(directory or profile.work_directory or WORK_DIRECTORY),
+        pythons=tuple(dict.fromkeys((profile.python, f"python{version}", "python3"))),
+        prologue=profile.prologue,
+        gpu=gpu,
+        extra=tuple(packages),
+        under_home=under_home is True,
+        node_local=str(node_local),
+    )
+
+
+async def earlier(
+    session: Session, built: Built, *, used: Iterable[str], remove: bool
+) -> list[KeptView]:
+    """Environments of earlier locks beside ``built``; ``remove`` those that nothing uses.
+
+    ``used`` are the interpreters of clusters and profiles here; jobs that any cluster still
+    has at the site are found by their scripts. None are found at a site that does not answer.
+    """
+    shell = shell_of(session)
+    work = session.profile.work_directory or WORK_DIRECTORY
+    text = steps.listing(built.root, f"{work}/jobs", sizes=remove)
+    try:
+        result = await shell.run("sh -s", input=text.encode(), timeout_seconds=LIST_SECONDS)
+    except SiteUnreachable as error:
+        if remove:
+            raise SiteError(
+                f"{session.site}: the environment is in its place, and earlier ones were not "
+                f"removed ({error})."
+            ) from None
+        return []
+    named = set(used)
+    others = [
+        KeptView(
+            path=f"{built.root}/{each.name}",
+            bytes=each.bytes,
+            used=each.used or any(f"/{each.name}/" in python for python in named),
+        )
+        for each in steps.read_listing(result.stdout)
+        if each.name != built.name
+    ]
+    if remove:
+        unused = [view for view in others if not view.used]
+        await _remove(shell, session.site, built.root, [view.path for view in unused])
+        for view in unused:
+            view.removed = True
+    return others
+
+
+async def _remove(shell: Shell, site: str, root: str, paths: Sequence[str]) -> None:
+    names = [path.removeprefix(f"{root}/") for path in paths]
+    result = await shell.run(steps.prune(root, names), timeout_seconds=600)
+    if result.status:
+        raise SiteError(
+            f"{site}: the environment is in its place, and earlier ones could not be removed "
+            f"({steps.own_words(result.stderr)}). Remove them in {root} by hand."
+        )
+
+
+def prepared_view(session: Session, built: Built, kept: list[KeptView]) -> PreparedView:
+    return PreparedView(
+        site=session.site,
+        python=built.python,
+        packages=built.packages,
+        way=built.way,
+        carried_bytes=built.carried_bytes,
+        earlier=kept,
+    )

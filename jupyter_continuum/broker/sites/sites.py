@@ -1,0 +1,150 @@
+"""The sites of one person: catalogue, profiles, and one Session for each that has a profile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from jupyter_continuum.broker.front_door.door import FrontDoor
+from jupyter_continuum.broker.messages import SiteState, SiteView
+from jupyter_continuum.broker.sites.opening import HERE, open_session
+from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
+from jupyter_continuum.broker.sites.reach import Reach, surroundings
+from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.broker.sites.view import site_view
+from jupyter_continuum.catalogue import load
+from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
+from jupyter_continuum.sites.profile import Profile
+from jupyter_continuum.sites.protocols import Asker
+
+
+class Sites:
+    """Opens, replaces and closes sessions; a site has one at any moment, or none."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        on_change: Callable[[Session], None],
+        door: FrontDoor,
+        *,
+        reach: Reach,
+        probing: Mapping[str, str],
+    ) -> None:
+        """``probing`` says how far the probe of a site is, where one runs."""
+        self.catalogue = load()
+        self.sessions: dict[str, Session] = {}
+        self._reach = reach
+        self._probing = probing
+        self._asker = asker
+        self._on_change = on_change
+        self._door = door
+        self._faults: dict[str, str] = {}
+        """Sentences on profiles that cannot be used, by site."""
+
+    def open_all(self) -> None:
+        """Open every site that has a profile; one that is broken keeps no other closed."""
+        profiles = load_profiles()
+        self._faults = {name.removesuffix(".json"): why for name, why in profiles.broken.items()}
+        for profile in {HERE.site: HERE, **profiles.by_site}.values():
+            try:
+                self._open(profile).start()
+            except ContinuumError as error:
+                self._faults[profile.site] = str(error)
+        for why in self._faults.values():
+            print(why, flush=True)
+
+    async def connect(self, wanted: Profile, used_by: list[str]) -> None:
+        """Sign in with this profile, and keep it. ``used_by`` names clusters at the site."""
+        record = self.catalogue.sites.get(wanted.site)
+        if record is not None and record.lifecycle in ("retired", "planned"):
+            raise PlanRefused(f"{record.name} cannot be connected. {self.view(record.id).reason}")
+        old = self.sessions.get(wanted.site)
+        if old is not None and _same_login(old.profile, wanted):
+            if old.profile != wanted:
+                # Account, QoS and the like count for the next job; no code is asked for again.
+                save_profile(wanted)
+                old.profile = wanted
+            await old.sign_in()
+            self._on_change(old)
+            return
+        if old is not None and used_by:
+            raise ContinuumError(
+                f"{wanted.site} cannot be changed while {', '.join(used_by)} uses it. "
+                "Stop that cluster first."
+            )
+        # No await up to here, and the new session in its place before the old one is closed.
+        session = self._open(wanted)
+        save_profile(wanted)
+        if old is not None:
+            await old.close()
+        try:
+            await session.sign_in()
+        finally:
+            session.start()
+
+    async def disconnect(self, site: str) -> None:
+        session = self.session(site)
+        del self.sessions[site]
+        if site != HERE.site:
+            forget_profile(site)
+        self._reach.forget(site)
+        await session.close()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(session.close() for session in self.sessions.values()))
+
+    def session(self, site: str) -> Session:
+        """The open session. Unknown says how to connect, or what is called alike."""
+        session = self.sessions.get(site)
+        if session is None:
+            record = self.catalogue.site(site)  # raises Unknown with look-alikes
+            raise Unknown(
+                f"{record.name} is not connected. Connect it: `jupyter continuum connect {site}`."
+            )
+        return session
+
+    @property
+    def ids(self) -> list[str]:
+        """Connected ones first."""
+        return list(dict.fromkeys((*self.sessions, *self._faults, *self.catalogue.sites)))
+
+    def view(self, id: str) -> SiteView:
+        record, session = self.catalogue.sites.get(id), self.sessions.get(id)
+        if record is None and session is None:
+            reason = self._faults.get(id, "Disconnected.")
+            return SiteView(id=id, name=id, kind="own", state=SiteState.CATALOGUED, reason=reason)
+        today = datetime.now(UTC).date()
+        view = site_view(record, session, today)
+        if session is None and id in self._faults:
+            view.reason = self._faults[id]
+        if session is not None:
+            view.reach = self._reach.view(surroundings(session), today)
+            view.probing = self._probing.get(id, "")
+        return view
+
+    def _open(self, profile: Profile) -> Session:
+        session = open_session(
+            profile,
+            asker=self._asker,
+            save=self._keep,
+            on_change=self._on_change,
+            door=self._door,
+        )
+        self.sessions[profile.site] = session
+        self._reach.apply(session, datetime.now(UTC).date())
+        self._faults.pop(profile.site, None)
+        return session
+
+    def _keep(self, profile: Profile) -> None:
+        """A host key was pinned, maybe after account or QoS were changed."""
+        session = self.sessions.get(profile.site)
+        if session is not None:
+            session.profile = session.profile.model_copy(update={"ssh": profile.ssh})
+            save_profile(session.profile)
+
+
+def _same_login(open_now: Profile, wanted: Profile) -> bool:
+    """True when the open session serves ``wanted`` too."""
+    fields = ("kind", "ssh", "emulated", "kubernetes", "work_directory")
+    return all(getattr(open_now, field) == getattr(wanted, field) for field in fields)

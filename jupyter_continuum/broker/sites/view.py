@@ -1,0 +1,230 @@
+"""What a face sees of sites: the catalogue's records with what was seen live laid over. Pure."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from jupyter_continuum.broker.messages import OfferView, SiteState, SiteView
+from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.catalogue import Offer, Site, shown
+from jupyter_continuum.planning.known import KnownOffer, KnownSite
+from jupyter_continuum.sites.protocols import OfferStatus
+
+LIFECYCLE = {"retired": SiteState.RETIRED, "planned": SiteState.PLANNED}
+
+
+def site_view(site: Site | None, session: Session | None, today: date) -> SiteView:
+    """One site, from its record, its session, or both."""
+    id = site.id if site else session.site if session else ""
+    state, reason = _state(site, session, today)
+    return SiteView(
+        id=id,
+        name=_name(site, session),
+        kind=site.kind if site else _own_kind(session),
+        operator=shown(site.operator, today) if site else None,
+        country=_country(site, session, today),
+        latitude=shown(site.latitude, today) if site else None,
+        longitude=shown(site.longitude, today) if site else None,
+        state=state,
+        reason=reason,
+        since=session.since if session else None,
+        account=(session.profile.account or "") if session else "",
+        carrier=session.ways.carrier if session else None,
+        carrier_reason=session.ways.reason if session else "",
+        docs=shown(site.docs, today) if site else None,
+        offers=_offers(site, session, today, reason),
+    )
+
+
+def known_offers(view: SiteView) -> list[KnownOffer]:
+    """The offers of a site as ``planning`` takes them."""
+    return [
+        KnownOffer(
+            id=offer.id,
+            site=offer.site,
+            partition=offer.name,
+            launchable=offer.launchable,
+            reason=offer.reason,
+            max_walltime_seconds=offer.max_walltime_minutes and offer.max_walltime_minutes * 60,
+            max_nodes=offer.max_nodes,
+            nodes_total=offer.nodes_total,
+            gpus_per_node=offer.gpus_per_node,
+            gpu_type="",
+            cpus_per_node=offer.cpus_per_node,
+            memory_gb_per_node=offer.memory_gb_per_node,
+        )
+        for offer in view.offers
+    ]
+
+
+def known_site(session: Session) -> KnownSite:
+    profile = session.profile
+    return KnownSite(
+        id=profile.site,
+        python=profile.python,
+        account=profile.account or "",
+        qos=profile.qos or "",
+        prologue=profile.prologue,
+        associations=session.associations,
+    )
+
+
+def _state(site: Site | None, session: Session | None, today: date) -> tuple[SiteState, str]:
+    if site is not None and site.lifecycle in LIFECYCLE:
+        word = "shut down" if site.lifecycle == "retired" else "not in service yet"
+        return LIFECYCLE[site.lifecycle], f"This system is {word}."
+    if session is not None:
+        reason = session.reason
+        if session.state is SiteState.UNREACHABLE:
+            reason = f"Unreachable since {session.since.astimezone():%H:%M}. {reason}"
+        return session.state, reason
+    assert site is not None
+    if site.kind == "cloud":
+        return SiteState.CATALOGUED, bind_steps(site.id, shown(site.docs, today))
+    return SiteState.CATALOGUED, f"Connect it first: `jupyter continuum connect {site.id}`."
+
+
+def _name(site: Site | None, session: Session | None) -> str:
+    if session is not None and session.profile.name:
+        return session.profile.name
+    if site is not None:
+        return site.name
+    return session.site if session else ""
+
+
+def _own_kind(session: Session | None) -> str:
+    kind = session.profile.kind if session else "own"
+    return "own" if kind in ("slurm", "kubernetes") else kind
+
+
+def _country(site: Site | None, session: Session | None, today: date) -> str | None:
+    if session is not None and session.profile.emulated is not None:
+        return session.profile.emulated.country
+    return shown(site.country, today) if site else None
+
+
+def _offers(
+    site: Site | None, session: Session | None, today: date, reason: str
+) -> list[OfferView]:
+    status_now = session.status if session else None
+    live = {each.partition: each for each in status_now.offers} if status_now else {}
+    views: list[OfferView] = []
+    for offer in site.offers.values() if site else ():
+        status = live.pop(offer.partition or offer.name, None)
+        views.append(_catalogued(offer, status, session, today, reason))
+    for status in live.values():
+        assert session is not None
+        views.append(_seen(status, session, reason))
+    if site is not None and session is not None:
+        for view in views:
+            view.country = view.country or _country(site, session, today)
+    return views
+
+
+def _live(session: Session | None) -> bool:
+    return session is not None and session.status is not None
+
+
+def _catalogued(
+    offer: Offer,
+    status: OfferStatus | None,
+    session: Session | None,
+    today: date,
+    reason: str,
+) -> OfferView:
+    hours = shown(offer.max_walltime_h, today)
+    view = OfferView(
+        id=offer.id,
+        site=offer.site,
+        name=offer.partition or offer.name,
+        gpu_vendor=shown(offer.gpu_vendor, today),
+        gpu_model=shown(offer.gpu_model, today),
+        gpus_per_node=_number(shown(offer.gpus_per_node, today)),
+        gpu_memory_gb=shown(offer.gpu_memory_gb, today),
+        cpus_per_node=_number(
+            shown(offer.cores_per_node, today) or shown(offer.vcpus_per_node, today)
+        ),
+        memory_gb_per_node=shown(offer.memory_gb_per_node, today),
+        cpu_architecture=shown(offer.cpu_architecture, today),
+        max_walltime_minutes=int(hours * 60) if hours else None,
+        max_nodes=_number(shown(offer.max_nodes_per_job, today)),
+        nodes_total=_number(shown(offer.nodes, today)),
+        price_eur_per_hour=shown(offer.price_eur_per_hour, today),
+        reason=reason,
+    )
+    if session is None:
+        return view
+    if status is None:
+        if _live(session):
+            view.reason = _not_there(session, offer.site, view.name)
+        return view
+    return _overlay(view, status, session)
+
+
+def _seen(status: OfferStatus, session: Session, reason: str) -> OfferView:
+    country = session.profile.emulated.country if session.profile.emulated else None
+    view = OfferView(
+        id=f"{session.site}/{status.partition}",
+        site=session.site,
+        name=status.partition,
+        country=country,
+        reason=reason,
+    )
+    return _overlay(view, status, session)
+
+
+def _overlay(view: OfferView, status: OfferStatus, session: Session) -> OfferView:
+    """Live numbers win over the catalogue's."""
+    seconds = status.max_walltime_seconds
+    live = {
+        "gpus_per_node": status.gpus_per_node,
+        "cpus_per_node": status.cpus_per_node,
+        "memory_gb_per_node": status.memory_gb_per_node,
+        "max_walltime_minutes": seconds // 60 if seconds else None,
+        "max_nodes": status.max_nodes,
+        "nodes_total": status.nodes_total,
+        "nodes_free": status.nodes_free,
+        "cpus_free": status.cpus_free,
+        "gpus_total": status.gpus_total,
+        "gpus_free": status.gpus_free,
+        "jobs_pending": status.jobs_pending,
+        "gpu_model": view.gpu_model or status.gpu_type or None,
+    }
+    up = status.state.upper() in ("", "UP")
+    return view.model_copy(
+        update={name: value for name, value in live.items() if value is not None}
+        | {
+            "observed": session.status.observed if session.status else None,
+            "launchable": session.ready and up,
+            "reason": _why_not(session, "" if up else status.state),
+        }
+    )
+
+
+def _not_there(session: Session | None, site: str, name: str) -> str:
+    if session is not None and session.profile.kind == "kubernetes":
+        return (
+            f"No pods of it are described: `jupyter continuum connect {site} --offer "
+            f"name={name},image=IMAGE,cpus=N,gpus=N`."
+        )
+    return f"{site} shows this account no partition {name!r}."
+
+
+def _why_not(session: Session, state: str) -> str:
+    """Why nothing can be launched on an offer in this state."""
+    if not session.ready:
+        return session.reason
+    return f"It is {state}." if state else ""
+
+
+def bind_steps(site: str, docs: str | None) -> str:
+    """How a cloud of the catalogue becomes a site: it has no cluster of its own to log in to."""
+    guide = f" ({docs})" if docs else ""
+    return (
+        f"Make or get a Kubernetes cluster there{guide}, have its context in your kubeconfig, "
+        f"then bind it: `jupyter continuum connect {site} --context NAME --image IMAGE`."
+    )
+
+
+def _number(value: float | None) -> int | None:
+    return None if value is None else int(value)
