@@ -1,7 +1,7 @@
 """A context of the person's kubeconfig: where it lies, and credentials from it.
 
-kr8s turns it into a server, a token and a TLS context: exec plugins, service accounts and
-proxies included. Nothing of what is read here is ever logged.
+The context is chosen here, as kubectl merges files; kr8s turns it into a server, a token and
+a TLS context: exec plugins and proxies included. Nothing of what is read here is ever logged.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from jupyter_continuum.errors import SignInRequired
 from jupyter_continuum.sites.profile import KubernetesSite
 
 Record = dict[str, Any]  # YAML of a kubeconfig
+
+FILES = ("client-key", "client-certificate", "certificate-authority", "tokenFile")
+"""Fields that name a file, seen from the folder of the kubeconfig."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,14 +47,17 @@ async def credentials(
 ) -> Credentials:
     """Read the kubeconfig anew. SignInRequired says what is wrong with it."""
     paths = [path for path in kubeconfig_paths(where, environment) if path.is_file()]
-    user = _user(where, site, paths, environment)
+    context, cluster, user = _choose(where, site, paths, environment)
     from kr8s._auth import KubeAuth  # half a second of imports
 
+    auth = None
     try:
+        own = _check_files(cluster | user)
+        if "tokenFile" in user:  # it wins over `token`, and may be renewed at any time
+            user["token"] = Path(user["tokenFile"]).read_text(encoding="utf-8").strip()
         auth = KubeAuth(
-            kubeconfig=os.pathsep.join(map(str, paths)),
+            kubeconfig=_one_context(where.context, context, cluster, user),  # type: ignore[arg-type]
             context=where.context,
-            namespace=where.namespace,
             serviceaccount="",
         )
         await auth
@@ -62,8 +68,9 @@ async def credentials(
             f"({_kind_of(error)}). Check it with `kubectl --context {where.context} get pods`, "
             f"then `jupyter continuum connect {site}`."
         ) from None
-    _remove_copies(auth, user)
-    context = _entry(paths, "contexts", where.context).get("context") or {}
+    finally:
+        if auth is not None:
+            _remove_copies(auth, own)
     return Credentials(
         server=str(auth.server),
         namespace=where.namespace or str(context.get("namespace") or "default"),
@@ -74,10 +81,10 @@ async def credentials(
     )
 
 
-def _user(
+def _choose(
     where: KubernetesSite, site: str, paths: list[Path], environment: Mapping[str, str]
-) -> Record:
-    """The user that the context names, as it stands in the file."""
+) -> tuple[Record, Record, Record]:
+    """The context, its cluster and its user; of several files the first that has a name wins."""
     if not paths:
         named = ", ".join(map(str, kubeconfig_paths(where, environment)))
         raise SignInRequired(
@@ -85,16 +92,18 @@ def _user(
             f"it: `jupyter continuum connect {site} --kubeconfig FILE`."
         )
     try:
-        context = _entry(paths, "contexts", where.context)
-        if not context:
-            known = ", ".join(str(each.get("name")) for each in _items(paths, "contexts"))
+        files = [(path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}) for path in paths]
+        contexts = _entries(files, "contexts", "context")
+        if where.context not in contexts:
             raise SignInRequired(
                 f"{site}: {_named(paths)} has no context {where.context!r} (it has: "
-                f"{known or 'none'}). `jupyter continuum connect {site} --context NAME`."
+                f"{', '.join(contexts) or 'none'}). "
+                f"`jupyter continuum connect {site} --context NAME`."
             )
-        name = str((context.get("context") or {}).get("user", ""))
-        found = _entry(paths, "users", name).get("user")
-        return found if isinstance(found, dict) else {}
+        context = contexts[where.context]
+        clusters, users = _entries(files, "clusters", "cluster"), _entries(files, "users", "user")
+        cluster = clusters.get(str(context.get("cluster")), {})
+        return context, cluster, users.get(str(context.get("user")), {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError) as error:
         raise SignInRequired(
             f"{site}: {_named(paths)} is no kubeconfig ({_kind_of(error)}). Correct it, "
@@ -102,17 +111,36 @@ def _user(
         ) from None
 
 
-def _items(paths: list[Path], kind: str) -> list[Record]:
-    found: list[Record] = []
-    for path in paths:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        found += [each for each in content.get(kind) or () if isinstance(each, dict)]
+def _entries(files: list[tuple[Path, Record]], kind: str, field: str) -> dict[str, Record]:
+    """Entries by name, their files named in full."""
+    found: dict[str, Record] = {}
+    for path, content in files:
+        for each in content.get(kind) or ():
+            values = dict(each.get(field) or {})
+            for name in FILES:
+                if values.get(name):
+                    values[name] = str(path.absolute().parent / values[name])
+            found.setdefault(str(each.get("name")), values)
     return found
 
 
-def _entry(paths: list[Path], kind: str, name: str) -> Record:
-    """The first of that name, as kubectl merges files; {} when there is none."""
-    return next((each for each in _items(paths, kind) if each.get("name") == name), {})
+def _one_context(name: str, context: Record, cluster: Record, user: Record) -> Record:
+    """A kubeconfig with nothing else in it: kr8s merges files in another order than kubectl."""
+    return {
+        "contexts": [{"name": name, "context": context | {"cluster": name, "user": name}}],
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+        "current-context": name,
+    }
+
+
+def _check_files(values: Record) -> set[str]:
+    """The person's own files. FileNotFoundError for one that is not there."""
+    own = {str(values[name]) for name in FILES if values.get(name)}
+    for name in sorted(own):
+        if not Path(name).exists():
+            raise FileNotFoundError(2, "not there", name)
+    return own
 
 
 def _named(paths: list[Path]) -> str:
@@ -128,13 +156,8 @@ def _kind_of(error: Exception) -> str:
     return type(error).__name__
 
 
-def _remove_copies(auth: Any, user: Record) -> None:  # kr8s' KubeAuth
+def _remove_copies(auth: Any, own: set[str]) -> None:  # kr8s' KubeAuth
     """kr8s writes keys of a kubeconfig to temporary files and leaves them there."""
-    copies = [auth.client_key_file] if "client-key" not in user else []
-    copies += [auth.client_cert_file] if "client-certificate" not in user else []
-    for path in copies:
-        if path:
+    for path in (auth.client_key_file, auth.client_cert_file, auth.server_ca_file):
+        if path and str(path) not in own:
             Path(str(path)).unlink(missing_ok=True)
-    ca = auth._cluster.get("certificate-authority-data") and auth.server_ca_file
-    if ca:
-        Path(str(ca)).unlink(missing_ok=True)

@@ -131,10 +131,10 @@ class KubernetesLauncher:
         except SubmitRefused:
             await self._delete("secrets", request.name)
             raise
+        # So that whoever deletes the pod takes the Secret along. Without the right to it, or
+        # when the pod has started already, the next look removes the Secret in any case.
         path = self._api.path("secrets", request.name)
-        answer = await self._api.call("PATCH", path, body=manifests.owned_by(pod))
-        if not answer.ok and answer.code != 404:  # 404: the pod has started already
-            raise self._api.refusal(answer, "patch secrets")
+        await self._api.call("PATCH", path, body=manifests.owned_by(pod))
         job = job_of(pod)
         return job or Job(request.name, "", JobState.QUEUED)
 

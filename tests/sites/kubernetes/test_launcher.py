@@ -317,30 +317,6 @@ async def test_a_token_that_ran_out_wants_the_person(
         await look(where(kubernetes.expired(), kubernetes_image))
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("contexts: [{name: other}]", r"no context 'rig' \(it has: other\)"),
-        ("contexts: {", "is no kubeconfig"),
-        ("- 1", "is no kubeconfig"),
-        ("contexts: [{name: rig, context: {cluster: c, user: u}}]", "gives no credentials"),
-    ],
-)
-async def test_a_bad_kubeconfig_is_one_sentence_without_its_secrets(
-    tmp_path: Path, content: str, words: str
-) -> None:
-    path = tmp_path / "config"
-    path.write_text(f"{content}\n# token: not for others\n")
-    with pytest.raises(SignInRequired, match=words) as caught:
-        await look(where(path, "w:1"))
-    assert "not for others" not in str(caught.value)
-
-
-async def test_no_kubeconfig_at_all_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(SignInRequired, match=r"there is no kubeconfig .*/nowhere"):
-        await look(where(tmp_path / "nowhere", "w:1"))
-
-
 async def test_a_key_in_a_kubeconfig_is_left_in_no_other_file(
     kubernetes: Cluster, kubernetes_image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
