@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,33 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_at_once(path: Path) -> Iterator[str]:
+    """Full names of what a module imports before any of it runs; also for the type checker."""
+    left: list[ast.AST] = [ast.parse(path.read_text())]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            left.extend(ast.iter_child_nodes(node))
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules of which each imports the next, and the last is the first; none where none do."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
 def height(room: str, layers: tuple[set[str], ...] = LAYERS) -> int:
     return next(at for at, rooms in enumerate(layers) if room in rooms)
 
@@ -134,6 +162,20 @@ def test_imports_point_down_within_a_room(room: str) -> None:
             if height(parts[2], floors) < height(floor, floors):
                 upwards.append(f"{path.relative_to(PACKAGE)} imports {name}")
     assert not upwards
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    paths = {module_name(path): path for _, path in modules()}
+    graph = {
+        name: {
+            imported if imported in paths else imported.rpartition(".")[0]
+            for imported in imports_at_once(path)
+        }
+        for name, path in paths.items()
+    }
+    assert not circle(graph)
+    ground = "jupyter_continuum.errors"
+    assert ground in circle(graph | {ground: {"jupyter_continuum.server.app"}})
 
 
 @pytest.mark.parametrize("room", LIGHT)

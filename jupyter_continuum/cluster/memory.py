@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from distributed.active_memory_manager import ActiveMemoryManagerExtension
 from distributed.scheduler import TaskState, WorkerState
 
-if TYPE_CHECKING:
-    from jupyter_continuum.cluster.scheduler import ContinuumScheduler
+from jupyter_continuum.cluster.placement import GapScheduler
 
 
 class MemoryManager(ActiveMemoryManagerExtension):
@@ -20,7 +19,7 @@ class MemoryManager(ActiveMemoryManagerExtension):
         candidates: set[WorkerState] | None,
         pending_repl: set[WorkerState],
     ) -> WorkerState | None:
-        scheduler = cast("ContinuumScheduler", self.scheduler)
+        scheduler = cast(GapScheduler, self.scheduler)
         if barred := scheduler.barred_from([ts]):
             candidates = (scheduler.running if candidates is None else candidates) - barred
         return super()._find_recipient(ts, candidates, pending_repl)

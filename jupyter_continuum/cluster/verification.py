@@ -7,18 +7,15 @@ import itertools
 import logging
 import random
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import Scheduler
 
 from jupyter_continuum.cluster import reachability
 from jupyter_continuum.cluster.dialling import ask, ask_one_known
+from jupyter_continuum.cluster.placement import GapScheduler
 from jupyter_continuum.cluster.reachability import dial_seconds, pause_seconds, site_of
 from jupyter_continuum.relay.address import HOME, parse
-
-if TYPE_CHECKING:
-    from jupyter_continuum.cluster.scheduler import ContinuumScheduler
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +29,7 @@ class Verification(SchedulerPlugin):
 
     name = "continuum-verification"
 
-    def __init__(self, scheduler: ContinuumScheduler) -> None:
+    def __init__(self, scheduler: GapScheduler) -> None:
         self._scheduler = scheduler
         self._sites: dict[str, list[str]] = {}
         self._checks: dict[str, asyncio.Task[None]] = {}

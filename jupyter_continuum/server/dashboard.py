@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
-from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.web import HTTPError, authenticated
 
 from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.server.handlers import NAME, RESOURCE, OfExtension, status_of
 from jupyter_continuum.server.relayed import SOCKETS, PageRelay, SocketRelay
-from jupyter_continuum.server.routes import NAME, RESOURCE, status_of
-
-if TYPE_CHECKING:
-    from jupyter_continuum.server.app import ContinuumExtension
 
 PAGES = rf"/jupyter-continuum/clusters/{NAME}/dashboard"
 
 
-class _OfCluster(ExtensionHandlerMixin):
+class _OfCluster(OfExtension):
     """Knows where the pages of a cluster are."""
 
-    auth_resource = RESOURCE
-
     async def socket_of(self, name: str) -> Path:
-        continuum = cast("ContinuumExtension", self.extensionapp)
         try:
-            answer = await continuum.link.call("dashboard", name=name)
+            answer = await self.link.call("dashboard", name=name)
         except ContinuumError as error:
             raise HTTPError(status_of(error), str(error)) from error
         return Path(answer["socket"])

@@ -6,16 +6,14 @@ import asyncio
 import time
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from jupyter_continuum.broker.clusters.group import Group
+from jupyter_continuum.broker.clusters.home import Home
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.errors import ContinuumError, SiteError, SiteUnreachable
 from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.sites.protocols import JobState
-
-if TYPE_CHECKING:
-    from jupyter_continuum.broker.clusters.cluster import Cluster
 
 END_SECONDS = 90
 """How long ``stop`` waits for a site to say that nothing is left."""
@@ -28,10 +26,23 @@ LATE_SECONDS = 4
 """A submit that nobody answered may still reach the queue: look again after so long."""
 
 
+class Endable(Protocol):
+    """What an end needs of its cluster."""
+
+    name: str
+    state: str
+    groups: dict[str, Group]
+    home: Home
+
+    async def hush(self) -> None: ...
+    def become(self, state: str, reason: str) -> None: ...
+    async def clear(self) -> None: ...
+
+
 class Ending:
     """One try at a time, however many ask; after a failed one it goes on by itself."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Endable) -> None:
         self._cluster = cluster
         self._try: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None

@@ -7,9 +7,10 @@ import random
 import time
 import traceback
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any
 
-from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
+from jupyter_continuum.broker.clusters.job import JobEntry
+from jupyter_continuum.broker.clusters.owner import Owner
 from jupyter_continuum.broker.clusters.submits import Submits
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.words import one_line
@@ -27,24 +28,6 @@ GONE_SECONDS = 30
 """A job the site no longer lists for so long has ended."""
 KEPT_JOBS = 20
 """Jobs that are over and still remembered, for the reason they ended."""
-
-
-class Owner(Protocol):
-    """What a group needs of its cluster."""
-
-    name: str
-    id: str
-    lease_seconds: int
-
-    def session(self, site: str) -> Session | None: ...
-    def changed(self) -> None: ...
-    def save(self) -> None: ...
-    def save_later(self) -> None: ...
-    def ready_workers(self, job: JobEntry) -> list[str]: ...
-    def retire(self, workers: list[str]) -> None: ...
-    def end_agents(self, site: str, job: JobEntry) -> None: ...
-    def link(self, session: Session, job: JobEntry, agent: AgentEntry) -> None: ...
-    async def unlink(self, site: str, job: JobEntry) -> None: ...
 
 
 class Group:

@@ -8,26 +8,38 @@ import time
 import traceback
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from jupyter_continuum.broker.clusters.job import JobEntry, request
+from jupyter_continuum.broker.clusters.owner import Owner
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import ContinuumError, SiteError, SubmitRefused
 from jupyter_continuum.planning.reconcile import BackOff, Phase
-
-if TYPE_CHECKING:
-    from jupyter_continuum.broker.clusters.group import Group
+from jupyter_continuum.planning.resolve import ResolvedGroup
 
 AT_ONCE = 4
 AGENT_SECONDS = 120
 """An agent that did not announce itself for so long is no longer looked for every moment."""
 
 
+class Submitter(Protocol):
+    """What submits need of their group."""
+
+    owner: Owner
+    plan: ResolvedGroup
+    jobs: list[JobEntry]
+    next_number: int
+
+    @property
+    def live(self) -> list[JobEntry]: ...
+    def wake(self) -> None: ...
+
+
 class Submits:
     """Tasks that submit, and what went wrong with them."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Submitter) -> None:
         self._group = group
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
