@@ -1,4 +1,4 @@
-"""The broker: sessions, clusters and prompts of one person, behind ``messages.METHODS``."""
+"""The broker: sessions, clusters and prompts of one person, behind ``METHODS``."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ from jupyter_continuum.broker.front_door.address import (
     save_address,
 )
 from jupyter_continuum.broker.front_door.door import Caller, FrontDoor, address_view
-from jupyter_continuum.broker.messages import (
-    PROTOCOL,
-    AddressView,
-    AssociationView,
-    ClusterEvent,
-    ClusterGoneEvent,
+from jupyter_continuum.broker.lines import PROTOCOL
+from jupyter_continuum.broker.messages.address import AddressView
+from jupyter_continuum.broker.messages.clusters import (
     ClusterView,
     DryRun,
     ForeignClusterView,
     OrphanView,
-    ParityView,
-    PreparedView,
-    PromptEvent,
-    PromptView,
-    ReachView,
-    SiteEvent,
-    SiteView,
 )
+from jupyter_continuum.broker.messages.environments import ParityView, PreparedView
+from jupyter_continuum.broker.messages.events import (
+    ClusterEvent,
+    ClusterGoneEvent,
+    PromptEvent,
+    SiteEvent,
+)
+from jupyter_continuum.broker.messages.probes import ReachView
+from jupyter_continuum.broker.messages.prompts import PromptView
+from jupyter_continuum.broker.messages.sites import AssociationView, SiteView
 from jupyter_continuum.broker.probes.plan import outbound_target, probe_plan
 from jupyter_continuum.broker.probes.probes import Probes
 from jupyter_continuum.broker.probes.probing import Order
@@ -74,7 +74,7 @@ ANSWER_LENGTH = 4096
 
 
 class Broker:
-    """Everything one broker process knows. Methods named in ``messages.METHODS`` are its face."""
+    """Everything one broker process knows. Methods named in ``METHODS`` are its face."""
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()

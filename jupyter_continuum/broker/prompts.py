@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from jupyter_continuum.broker.messages import PromptEvent, PromptGoneEvent, PromptView
+from jupyter_continuum.broker.messages.events import PromptEvent, PromptGoneEvent
+from jupyter_continuum.broker.messages.prompts import PromptView
 from jupyter_continuum.errors import Unknown
 from jupyter_continuum.sites.protocols import Question
 

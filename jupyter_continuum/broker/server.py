@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from jupyter_continuum.broker.broker import Broker
 from jupyter_continuum.broker.lines import LIMIT, decode, encode
-from jupyter_continuum.broker.messages import METHODS
+from jupyter_continuum.broker.messages.methods import METHODS
 from jupyter_continuum.errors import BrokerError, ContinuumError
 
 BACKLOG_BYTES = 32 * 1024 * 1024

@@ -1,5 +1,5 @@
 /**
- * What the server sends: the models of `jupyter_continuum/broker/messages.py`,
+ * What the server sends: the models of `jupyter_continuum/broker/messages/`,
  * written down once. `null` means unknown. Times are ISO 8601 in UTC.
  */
 

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
 import jupyter_continuum
-from jupyter_continuum.broker import messages
+from jupyter_continuum.broker.messages.clusters import (
+    ClusterView,
+    DryRun,
+    GroupDryRun,
+    GroupView,
+    LinkView,
+    WorkerState,
+    WorkerView,
+)
+from jupyter_continuum.broker.messages.environments import ParityRow, ParityView
+from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
+from jupyter_continuum.broker.messages.prompts import PromptView
+from jupyter_continuum.broker.messages.sites import OfferView, SiteState, SiteView
 from jupyter_continuum.planning.plan import GroupPlan, Plan
 from jupyter_continuum.sites.profile import PodFlavour, Profile
 
 WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
 
 MODELS: dict[str, type[BaseModel]] = {
-    "IOffer": messages.OfferView,
-    "ISite": messages.SiteView,
-    "IReach": messages.ReachView,
-    "IReachRow": messages.ReachRow,
-    "IWorker": messages.WorkerView,
-    "IGroup": messages.GroupView,
-    "ILink": messages.LinkView,
-    "ICluster": messages.ClusterView,
-    "IPrompt": messages.PromptView,
-    "IDryRun": messages.DryRun,
-    "IGroupDryRun": messages.GroupDryRun,
-    "IParity": messages.ParityView,
-    "IParityRow": messages.ParityRow,
+    "IOffer": OfferView,
+    "ISite": SiteView,
+    "IReach": ReachView,
+    "IReachRow": ReachRow,
+    "IWorker": WorkerView,
+    "IGroup": GroupView,
+    "ILink": LinkView,
+    "ICluster": ClusterView,
+    "IPrompt": PromptView,
+    "IDryRun": DryRun,
+    "IGroupDryRun": GroupDryRun,
+    "IParity": ParityView,
+    "IParityRow": ParityRow,
     "IGroupPlan": GroupPlan,
     "IPlan": Plan,
     "IProfile": Profile,
@@ -49,11 +62,11 @@ def test_an_interface_names_only_fields_that_the_message_has(interface: str) -> 
     assert fields <= set(MODELS[interface].model_fields)
 
 
-@pytest.mark.parametrize("union", ["SiteState", "WorkerState"])
-def test_a_state_has_the_same_words_on_both_sides(union: str) -> None:
-    found = re.search(rf"export type {union} =(.*?);", WIRE.read_text(), re.DOTALL)
+@pytest.mark.parametrize("union", [SiteState, WorkerState])
+def test_a_state_has_the_same_words_on_both_sides(union: type[StrEnum]) -> None:
+    found = re.search(rf"export type {union.__name__} =(.*?);", WIRE.read_text(), re.DOTALL)
     assert found is not None
-    assert set(re.findall(r"'([\w-]+)'", found[1])) == {it.value for it in getattr(messages, union)}
+    assert set(re.findall(r"'([\w-]+)'", found[1])) == {it.value for it in union}
 
 
 def test_the_checkout_is_of_the_version_that_is_installed() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from jupyter_continuum.broker.clusters.job import JobEntry, request
-from jupyter_continuum.broker.messages import DryRun, GroupDryRun, ParityView
+from jupyter_continuum.broker.messages.clusters import DryRun, GroupDryRun
+from jupyter_continuum.broker.messages.environments import ParityView
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.planning.resolve import ResolvedPlan
 

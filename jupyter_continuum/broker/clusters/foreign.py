@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
-from jupyter_continuum.broker.messages import ForeignClusterView
+from jupyter_continuum.broker.messages.clusters import ForeignClusterView
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import Unknown

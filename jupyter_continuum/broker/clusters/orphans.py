@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jupyter_continuum.broker.messages import OrphanView
+from jupyter_continuum.broker.messages.clusters import OrphanView
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.sites.protocols import Job, JobState
 

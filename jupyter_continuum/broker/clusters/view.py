@@ -7,7 +7,7 @@ from typing import Any
 from jupyter_continuum.broker.clusters.cluster import Cluster
 from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
-from jupyter_continuum.broker.messages import (
+from jupyter_continuum.broker.messages.clusters import (
     ClusterView,
     GroupView,
     LinkView,

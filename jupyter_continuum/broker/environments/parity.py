@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jupyter_continuum.broker.environments.installed import Asked, Interpreter
-from jupyter_continuum.broker.messages import ParityRow, ParityView
+from jupyter_continuum.broker.messages.environments import ParityRow, ParityView
 from jupyter_continuum.cluster.environment import environment
 from jupyter_continuum.cluster.parity import Row, compare
 from jupyter_continuum.errors import PlanRefused

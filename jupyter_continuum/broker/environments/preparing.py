@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
-from jupyter_continuum.broker.messages import KeptView, PreparedView, PrepareEvent
+from jupyter_continuum.broker.messages.environments import KeptView, PreparedView
+from jupyter_continuum.broker.messages.events import PrepareEvent
 from jupyter_continuum.broker.sites.opening import WORK_DIRECTORY
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.words import one_line

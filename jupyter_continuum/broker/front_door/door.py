@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from jupyter_continuum.broker.front_door.address import Address
 from jupyter_continuum.broker.front_door.certificate import DoorCertificate
 from jupyter_continuum.broker.front_door.web_socket import WebSocket
-from jupyter_continuum.broker.messages import AddressView
+from jupyter_continuum.broker.messages.address import AddressView
 from jupyter_continuum.broker.start import front_door_path
 from jupyter_continuum.errors import BrokerError, ContinuumError, RelayError
 from jupyter_continuum.relay import handshake

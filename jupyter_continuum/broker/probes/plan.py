@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jupyter_continuum.broker.messages import OfferView
+from jupyter_continuum.broker.messages.sites import OfferView
 from jupyter_continuum.errors import PlanRefused
 from jupyter_continuum.planning.plan import GroupPlan, Plan
 

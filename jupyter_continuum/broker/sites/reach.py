@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from jupyter_continuum.broker.messages import ReachRow, ReachView
+from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.catalogue.claim import Claim, known
 from jupyter_continuum.paths import data_dir, private_dir, write_private

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from jupyter_continuum.broker.front_door.carrier import OutboundCarrier
 from jupyter_continuum.broker.front_door.door import FrontDoor
-from jupyter_continuum.broker.messages import SiteState
+from jupyter_continuum.broker.messages.sites import SiteState
 from jupyter_continuum.broker.sites.ways import Ways
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import (

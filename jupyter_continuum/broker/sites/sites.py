@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from jupyter_continuum.broker.front_door.door import FrontDoor
-from jupyter_continuum.broker.messages import SiteState, SiteView
+from jupyter_continuum.broker.messages.sites import SiteState, SiteView
 from jupyter_continuum.broker.sites.opening import HERE, open_session
 from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
 from jupyter_continuum.broker.sites.reach import Reach, surroundings

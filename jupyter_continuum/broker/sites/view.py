@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from jupyter_continuum.broker.messages import OfferView, SiteState, SiteView
+from jupyter_continuum.broker.messages.sites import OfferView, SiteState, SiteView
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.catalogue import Offer, Site, shown
 from jupyter_continuum.planning.known import KnownOffer, KnownSite

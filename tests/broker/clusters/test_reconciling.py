@@ -13,7 +13,7 @@ import pytest
 from jupyter_continuum.broker.clusters.ending import end_jobs
 from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
-from jupyter_continuum.broker.messages import SiteState
+from jupyter_continuum.broker.messages.sites import SiteState
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.errors import (
     BrokerError,

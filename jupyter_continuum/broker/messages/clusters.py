@@ -1,0 +1,120 @@
+"""Clusters, their groups, links and workers; and what others run, or nobody owns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from jupyter_continuum.broker.messages.environments import ParityView
+from jupyter_continuum.broker.messages.message import Message
+
+
+class WorkerState(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    JOINING = "joining"
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+    """Joined, and the scheduler or some site cannot exchange data with it: see its reason."""
+    DRAINING = "draining"
+    LOST = "lost"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+class WorkerView(Message):
+    name: str
+    """``<group>-<job number>-<rank>-<device>``"""
+    state: WorkerState
+    reason: str = ""
+    job: str
+    job_id: str = ""
+    node: str = ""
+    device: str = ""
+    address: str = ""
+    threads: int | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    tasks_running: int | None = None
+    tasks_done: int | None = None
+
+
+class GroupView(Message):
+    name: str
+    site: str
+    offer: str
+    jobs_wanted: int
+    workers_wanted: int
+    workers_ready: int
+    state: str
+    """``waiting``, ``starting``, ``ready``, ``partial``, ``failed``, ``stopped``"""
+    reason: str = ""
+    """One sentence: what this group is waiting for."""
+    carrier: str = ""
+    """What the bytes of its workers ride on: ``ssh-forward``, ``outbound`` ..."""
+    workers: list[WorkerView] = []
+
+
+class LinkView(Message):
+    """Bytes between two sites of a cluster, as the hub counted them."""
+
+    source: str
+    target: str
+    bytes: int
+
+
+class ClusterView(Message):
+    name: str
+    state: str
+    """``starting``, ``running``, ``stopping``, ``stopped``, ``failed``"""
+    reason: str = ""
+    started: datetime
+    groups: list[GroupView] = []
+    links: list[LinkView] = []
+    tasks_running: int = 0
+    tasks_done: int = 0
+    tasks_waiting: int = 0
+    dashboard: bool = False
+    """Whether Dask's pages can be looked at now."""
+    attach: str = ""
+    """The cell that attaches a notebook."""
+
+
+class GroupDryRun(Message):
+    group: str
+    offer: str
+    jobs: int
+    workers: int
+    script: str
+    """What each job submits, to the letter."""
+
+
+class DryRun(Message):
+    """What a launch would do."""
+
+    cluster: str
+    groups: list[GroupDryRun]
+    warnings: list[str] = []
+    parity: list[ParityView] = []
+
+
+class OrphanView(Message):
+    """A job at a site that no cluster of this broker owns."""
+
+    site: str
+    job: str
+    job_id: str
+    state: str
+    reason: str = ""
+
+
+class ForeignClusterView(Message):
+    """A Dask cluster at a site that somebody else started, with the Dask operator."""
+
+    name: str
+    """``site/name``: what ``attach`` takes."""
+    site: str
+    state: str
+    workers: int | None = None
+    attach: str
+    """The cell that attaches a notebook."""

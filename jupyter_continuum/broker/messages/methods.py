@@ -1,0 +1,39 @@
+"""The broker's methods, for the reader and for the test that compares them with reality."""
+
+from __future__ import annotations
+
+METHODS = {
+    "version": "() -> {protocol, version, pid}",
+    "sites": "(retired: bool) -> [SiteView]; never waits for a site",
+    "connect": "(profile: Profile) -> SiteView; saves the profile, logs in, may prompt",
+    "disconnect": "(site) -> SiteView; closes the session and forgets the profile",
+    "refresh": "(site) -> SiteView; looks now instead of at the next poll",
+    "associations": "(site) -> [AssociationView]",
+    "probe": "(site, offer: '' or id, wait_minutes, outbound: '' or host:port) -> ReachView, "
+    "None when cancelled; runs a short job, SiteView.probing says how far it is",
+    "cancel_probe": "(site) -> {}; returns when nothing of the probe is left",
+    "reach": "(site, offer: '' or id) -> ReachView | None; what was measured before",
+    "prepare": "(site, gpu, packages, directory, under_home, node_local, prune) -> PreparedView; "
+    "builds a worker environment, names it in the profile; how far it is follows as events",
+    "stop_preparing": "(site) -> {}; returns when nothing half is left there",
+    "dry_run": "(plan) -> DryRun",
+    "launch": "(plan) -> ClusterView; returns once the scheduler runs, jobs follow",
+    "clusters": "() -> [ClusterView]",
+    "cluster": "(name) -> ClusterView",
+    "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
+    "foreign_clusters": "() -> [ForeignClusterView]; what others run at the sites",
+    "attach_foreign": "(site, name) -> {socket}; leads to its scheduler, which speaks Dask's tcp",
+    "dashboard": "(name) -> {socket}; where Dask's pages are: HTTP on a Unix socket, its owner's",
+    "scale": "(name, group, jobs) -> ClusterView",
+    "logs": "(name, group: '' or name, lines) -> {job name: text}",
+    "stop": "(name) -> ClusterView; returns when nothing of it is left at any site",
+    "audit": "(site: '' or id, end: bool) -> [OrphanView]",
+    "address": "() -> AddressView or None; where agents of sites dial out to",
+    "set_address": "(address: Address) -> AddressView; listens there, and keeps it",
+    "forget_address": "() -> {}; listens no more",
+    "prompts": "() -> [PromptView]",
+    "answer": "(id, value) -> {}; value None refuses",
+    "subscribe": "() -> {}; the current sites, clusters and prompts follow as events",
+    "report": "(cluster, ...) from the cluster's scheduler alone",
+    "shutdown": "() -> {}; ends the broker, clusters go on",
+}

@@ -1,0 +1,87 @@
+"""Sites, what can be allocated there, and how the person gets at them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from jupyter_continuum.broker.messages.message import Message
+from jupyter_continuum.broker.messages.probes import ReachView
+
+
+class SiteState(StrEnum):
+    CATALOGUED = "catalogued"
+    """Known from the catalogue; no profile yet, so not launchable."""
+    CONNECTING = "connecting"
+    SIGN_IN = "sign-in"
+    """The site waits for the person: a code, a passphrase, a new certificate."""
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+    RETIRED = "retired"
+    PLANNED = "planned"
+
+
+class OfferView(Message):
+    """One thing that can be allocated at a site. None means unknown."""
+
+    id: str
+    """``site/partition``: what a Plan names."""
+    site: str
+    name: str
+    country: str | None = None
+    gpu_vendor: str | None = None
+    gpu_model: str | None = None
+    gpus_per_node: int | None = None
+    gpu_memory_gb: float | None = None
+    cpus_per_node: int | None = None
+    memory_gb_per_node: float | None = None
+    cpu_architecture: str | None = None
+    max_walltime_minutes: int | None = None
+    max_nodes: int | None = None
+    nodes_total: int | None = None
+    nodes_free: int | None = None
+    cpus_free: int | None = None
+    gpus_total: int | None = None
+    gpus_free: int | None = None
+    jobs_pending: int | None = None
+    price_eur_per_hour: float | None = None
+    launchable: bool = False
+    reason: str = ""
+    """Why it is not launchable, and what to do."""
+    observed: datetime | None = None
+    """When the free numbers were seen; None for catalogue values alone."""
+
+
+class SiteView(Message):
+    """A site as a face shows it."""
+
+    id: str
+    name: str
+    kind: str
+    """``hpc``, ``cloud``, ``own``, ``local`` or ``emulated``."""
+    operator: str | None = None
+    country: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    state: SiteState
+    reason: str = ""
+    """One sentence: since when, why, what to do."""
+    since: datetime | None = None
+    account: str = ""
+    carrier: str | None = None
+    """What the bytes of its workers ride on now: ``ssh-forward``, ``outbound`` ..."""
+    carrier_reason: str = ""
+    """Why no better one carries; "" when it is the best."""
+    docs: str | None = None
+    offers: list[OfferView] = []
+    reach: ReachView | None = None
+    """None: never measured, or too long ago."""
+    probing: str = ""
+    """How far a probe is that runs now; "" when none does."""
+
+
+class AssociationView(Message):
+    account: str
+    qos: list[str] = []
+    default_qos: str = ""
+    partition: str = ""
