@@ -142,7 +142,7 @@ def test_audit_ends_no_pod_of_a_colleague(kube: Cluster) -> None:
         assert call_broker("audit", end=True) == []
         assert left(kube) == [f"pods/{name}"]
     finally:
-        words = ("--now", f"--namespace={kube.access.namespace}")
+        words = ("--force", "--grace-period=0", f"--namespace={kube.access.namespace}")
         kube.kubectl.run("delete", "pod", name, *words)
 
 

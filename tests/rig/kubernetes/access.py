@@ -150,7 +150,7 @@ def shipped(file: str) -> dict[str, Any]:
     found = importlib.util.find_spec("jupyter_continuum.sites")
     assert found is not None
     assert found.submodule_search_locations
-    path = Path(found.submodule_search_locations[0]) / "rbac" / file
+    path = Path(found.submodule_search_locations[0]) / "kubernetes" / "rbac" / file
     roles = [one for one in yaml.safe_load_all(path.read_text()) if "rules" in (one or {})]
     if len(roles) != 1:
         raise RigError(f"{path} holds {len(roles)} roles, and the tests know what to do with one")
