@@ -43,7 +43,7 @@ WITHIN = {
         {"ssh"},
         {"dialled", "announcements", "interpreter"},
         {"probe"},
-        {"protocols", "profile", "sockets", "text"},
+        {"finish", "protocols", "profile", "sockets", "text"},
     ),
 }
 """The floors of a room that has several, from the top down."""

@@ -24,6 +24,7 @@ from jupyter_continuum.environments.steps import Ground, Interpreter, Places
 from jupyter_continuum.environments.target import Target, parse_target
 from jupyter_continuum.environments.wheels import Wheel, own_wheel, pip_wheel
 from jupyter_continuum.errors import SiteError, SiteUnreachable
+from jupyter_continuum.sites.finish import finish
 from jupyter_continuum.sites.interpreter import SHELL
 from jupyter_continuum.sites.protocols import CommandResult, Shell
 from jupyter_continuum.sites.slurm.refusals import FULL
@@ -33,7 +34,8 @@ from jupyter_continuum.sites.text import FILE
 FOLDER = "environments"
 STEP_SECONDS = 900.0
 PIECE_SECONDS = 600.0
-CLEAR_SECONDS = 20.0
+CLEAR_SECONDS = 60.0
+"""Thousands of files, on a parallel file system."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,16 +173,23 @@ class _Site:
             self._tell(f"looking for versions of {', '.join(lock.open)}")
             lock = await resolved(lock, self._target)
         places = Places(self._root, self._name(lock, own))
-        there = await self._begin(places)
-        if there is None:
-            return self._built(places, lock, "there already")
         try:
+            there = await self._begin(places)
+            if there is None:
+                return self._built(places, lock, "there already")
             return await self._fill(places, lock, own, there)
         except SiteUnreachable:
             raise
-        except BaseException:
-            await self._clear(places)
-            raise
+        except (Exception, asyncio.CancelledError) as error:
+            left = await finish(self._clear(places))
+            if not left:
+                raise
+            stopped = isinstance(error, asyncio.CancelledError)
+            why = f"{self._wanted.site}: building was stopped." if stopped else str(error)
+            raise SiteError(
+                f"{why} What was begun could not be removed ({left}). Try again, or remove "
+                f"{places.building} and {places.wheels} by hand."
+            ) from error
 
     def _name(self, lock: Lock, own: Wheel) -> str:
         """Of the lock, our own code, and what it was built on and for."""
@@ -223,10 +232,7 @@ class _Site:
         python = f"{places.building}/bin/python"
         found = misfits(await report_of(self._shell, python, self._wanted.prologue))
         if found:
-            raise SiteError(
-                f"{self._wanted.site}: what was built does not fit: {' '.join(found)} "
-                "Nothing was kept."
-            )
+            raise SiteError(f"{self._wanted.site}: what was built does not fit: {' '.join(found)}")
 
     async def _carry(self, wheels: list[Wheel], there: dict[str, int], places: Places) -> int:
         """Send what is not there; the bytes that were sent."""
@@ -280,15 +286,13 @@ class _Site:
                 "directory with `--directory`."
             )
 
-    async def _clear(self, places: Places) -> None:
-        """Also while we are being cancelled: the site must not keep half of it."""
-        clearing = asyncio.ensure_future(
-            self._shell.run(steps.clear(places), timeout_seconds=CLEAR_SECONDS)
-        )
+    async def _clear(self, places: Places) -> str:
+        """Leave nothing of it there; why that failed, "" when it did not."""
         try:
-            await asyncio.shield(clearing)
+            result = await self._shell.run(steps.clear(places), timeout_seconds=CLEAR_SECONDS)
         except SiteError as error:
-            self._tell(f"what was begun could not be removed ({error})")
+            return str(error).rstrip(".")
+        return steps.own_words(result.stderr) if result.status else ""
 
     def _built(
         self,

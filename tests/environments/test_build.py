@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from jupyter_continuum.environments import build as building
 from jupyter_continuum.environments import steps
-from jupyter_continuum.environments.build import Wanted, build
+from jupyter_continuum.environments.build import Built, Wanted, build
 from jupyter_continuum.errors import SiteError
 from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import CommandResult
@@ -28,6 +29,42 @@ class Full(ShellTransport):
         return await super().run(command, input=input, timeout_seconds=timeout_seconds)
 
 
+class Bare(ShellTransport):
+    """An interpreter that makes no environments after all."""
+
+    async def run(
+        self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
+    ) -> CommandResult:
+        text = input.replace(b" -m venv ", b" -m jct_no_venv ")
+        return await super().run(command, input=text, timeout_seconds=timeout_seconds)
+
+
+class Busy(ShellTransport):
+    """A disk that lets nothing be removed."""
+
+    async def run(
+        self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
+    ) -> CommandResult:
+        if command.startswith("rm -rf"):
+            return CommandResult(1, "", "rm: cannot remove 'x': Device or resource busy\n")
+        return await super().run(command, input=input, timeout_seconds=timeout_seconds)
+
+
+class Watched(ShellTransport):
+    """Says when it is asked to remove something."""
+
+    def __init__(self, site: str) -> None:
+        super().__init__(site)
+        self.clearing = asyncio.Event()
+
+    async def run(
+        self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
+    ) -> CommandResult:
+        if command.startswith("rm -rf"):
+            self.clearing.set()
+        return await super().run(command, input=input, timeout_seconds=timeout_seconds)
+
+
 def wanted(tmp_path: Path, **changes: object) -> Wanted:
     values = {"site": "here", "directory": str(tmp_path / "work"), "pythons": [sys.executable]}
     return Wanted(**(values | changes))  # type: ignore[arg-type]
@@ -36,6 +73,44 @@ def wanted(tmp_path: Path, **changes: object) -> Wanted:
 async def test_a_disk_that_fills_up_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SiteError, match=r"is full .*No space left.*--directory"):
         await build(Full("here"), wanted(tmp_path), lambda _: None)
+    assert list((tmp_path / "work" / "environments").iterdir()) == []
+
+
+async def begun(shell: ShellTransport, tmp_path: Path) -> asyncio.Task[Built]:
+    """A building that has something at the site."""
+    carried = asyncio.Event()
+
+    def tell(text: str) -> None:
+        if text.startswith("carried"):
+            carried.set()
+
+    task = asyncio.create_task(build(shell, wanted(tmp_path), tell))
+    await asyncio.wait_for(carried.wait(), 60)
+    return task
+
+
+async def test_what_is_stopped_twice_is_cleared_up_all_the_same(tmp_path: Path) -> None:
+    shell = Watched("here")
+    task = await begun(shell, tmp_path)
+    task.cancel()
+    await asyncio.wait_for(shell.clearing.wait(), 60)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert list((tmp_path / "work" / "environments").iterdir()) == []
+
+
+async def test_what_is_stopped_and_cannot_be_removed_is_a_sentence(tmp_path: Path) -> None:
+    task = await begun(Busy("here"), tmp_path)
+    task.cancel()
+    with pytest.raises(SiteError, match=r"stopped\. .*could not be removed \(.*busy\).* by hand"):
+        await task
+
+
+async def test_an_environment_that_cannot_be_begun_leaves_nothing(tmp_path: Path) -> None:
+    """Its folders are made before the interpreter fails."""
+    with pytest.raises(SiteError, match="cannot be begun"):
+        await build(Bare("here"), wanted(tmp_path), lambda _: None)
     assert list((tmp_path / "work" / "environments").iterdir()) == []
 
 

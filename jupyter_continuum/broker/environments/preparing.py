@@ -26,7 +26,7 @@ Publish = Callable[[PrepareEvent], None]
 
 
 class Preparing:
-    """What is being built, by site; ``stop`` ends it, and nothing half is left."""
+    """What is being built, by site, until it has ended: what is stopped clears up first."""
 
     def __init__(self, publish: Publish) -> None:
         self._publish = publish
@@ -45,28 +45,35 @@ class Preparing:
         task = self._tasks[site] = asyncio.create_task(
             session.attempt(lambda: build(shell, wanted, tell)), name=f"prepare {site}"
         )
+        task.add_done_callback(lambda _: self._tasks.pop(site))
         try:
             await asyncio.wait([task])
-        finally:
-            del self._tasks[site]
+        except asyncio.CancelledError:
+            task.cancel()  # nobody is told of its end any more; ``close`` waits for it
+            raise
         if task.cancelled():
             raise SiteError(f"{site}: building was stopped. Nothing half is left there.")
         return task.result()
 
     async def stop(self, site: str) -> None:
-        """End the building there. Unknown when there is none."""
+        """End the building there. Unknown when there is none, SiteError when some of it is left."""
         task = self._tasks.get(site)
         if task is None:
             raise Unknown(f"{site}: no environment is being built there.")
         task.cancel()
         await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            raise error
 
     async def close(self) -> None:
+        """End every building; what is left of one is told in the log."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        for task in tasks:
+            await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()):
+                print(one_line(error), flush=True)
 
 
 def shell_of(session: Session) -> Shell:

@@ -15,7 +15,7 @@ METHODS = {
     "reach": "(site, offer: '' or id) -> ReachView | None; what was measured before",
     "prepare": "(site, gpu, packages, directory, under_home, node_local, prune) -> PreparedView; "
     "builds a worker environment, names it in the profile; how far it is follows as events",
-    "stop_preparing": "(site) -> {}; returns when nothing half is left there",
+    "stop_preparing": "(site) -> {}; when nothing half is left there, else SiteError",
     "dry_run": "(plan) -> DryRun",
     "launch": "(plan) -> ClusterView; returns once the scheduler runs, jobs follow",
     "clusters": "() -> [ClusterView]",

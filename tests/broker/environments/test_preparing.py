@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from jupyter_continuum.broker.client import call_broker, open_broker
@@ -183,6 +186,19 @@ def test_what_is_stopped_leaves_nothing_half(isolated: SlurmSite) -> None:
     assert "stopped" in str(failed[0])
     root = isolated.work / "environments"
     assert not list(root.glob(".*"))
+
+
+def test_a_broker_that_ends_leaves_nothing_half(broker: RunningBroker, isolated: SlurmSite) -> None:
+    def shut_down(event: View) -> None:
+        if event["kind"] == "prepare" and event["message"].startswith("carried"):
+            os.kill(broker.pid, signal.SIGTERM)
+
+    with open_broker() as face:
+        face.call("subscribe")
+        with pytest.raises(ContinuumError):
+            face.call("prepare", on_event=shut_down, site="siteb", packages=["iniconfig"])
+    wait_until(lambda: not psutil.pid_exists(broker.pid), "the broker goes on")
+    assert not list((isolated.work / "environments").glob(".*"))
 
 
 @pytest.mark.parametrize(
