@@ -35,7 +35,7 @@ WITHIN = {
         {"clusters"},
         {"sites"},
         {"front_door"},
-        {"client", "prompts", "rows", "selection"},
+        {"client", "prompts", "publishing", "rows", "selection"},
         {"messages", "start", "words", "lines"},
     ),
     "sites": (

@@ -6,14 +6,16 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from jupyter_continuum.broker.messages.events import PromptEvent, PromptGoneEvent
 from jupyter_continuum.broker.messages.prompts import PromptView
-from jupyter_continuum.errors import Unknown
+from jupyter_continuum.errors import ContinuumError, Unknown
 from jupyter_continuum.sites.protocols import Question
 
 PROMPT_SECONDS = 120
 """An SSH server closes a login that is not over after two minutes."""
+ANSWER_LENGTH = 4096
 
 
 class Prompts:
@@ -49,9 +51,15 @@ class Prompts:
         """Questions that wait for an answer."""
         return [view for view, _ in self._open.values()]
 
-    def answer(self, id: str, value: str | None) -> None:
+    async def prompts(self) -> list[PromptView]:
+        return self.views()
+
+    async def answer(self, *, id: str, value: str | None = None) -> dict[str, Any]:
         """Give the answer; None refuses. Unknown when the prompt has gone."""
+        if value is not None and (not isinstance(value, str) or len(value) > ANSWER_LENGTH):
+            raise ContinuumError(f"An answer is a text of at most {ANSWER_LENGTH} signs.")
         _, waiting = self._open.get(id, (None, None))
         if waiting is None or waiting.done():
             raise Unknown("That question has gone: it was answered elsewhere, or expired.")
         waiting.set_result(value)
+        return {}

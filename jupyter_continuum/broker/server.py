@@ -95,7 +95,7 @@ class Server:
             self._broker.subscribe(writer, lambda event: self._tell(writer, _event(event)))
             return {}
         params = message.get("params") or {}
-        function = getattr(self._broker, method)
+        function = self._broker.methods[method]
         try:
             call = function(**params)
         except TypeError as error:

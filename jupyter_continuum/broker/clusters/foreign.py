@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from jupyter_continuum.broker.messages.clusters import ForeignClusterView
 from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import Unknown
 from jupyter_continuum.paths import socket_dir
@@ -28,14 +30,26 @@ def foreign_views(session: Session) -> list[ForeignClusterView]:
     ]
 
 
-class ForeignWays:
+class ForeignClusters:
     """One way to a cluster's scheduler, shared by all who attach; another once it has moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
         self._open: dict[tuple[str, str], tuple[Agent, Forward]] = {}
         self._opening = asyncio.Lock()
 
-    async def open(self, session: Session, name: str) -> Path:
+    async def foreign_clusters(self) -> list[ForeignClusterView]:
+        sessions = self._sites.sessions.values()
+        return [view for session in sessions for view in foreign_views(session)]
+
+    async def attach_foreign(self, *, site: str, name: str) -> dict[str, Any]:
+        return {"socket": str(await self._way(self._sites.session(site), name))}
+
+    async def close(self) -> None:
+        ways, self._open = list(self._open.values()), {}
+        await asyncio.gather(*(way.close() for _, way in ways))
+
+    async def _way(self, session: Session, name: str) -> Path:
         """A Unix socket that leads there. Unknown, SiteError."""
         transport, key = session.transport, (session.site, name)
         if not isinstance(transport, HostsClusters):
@@ -52,7 +66,3 @@ class ForeignWays:
             way = await transport.carriers[0].open(found, path)
             self._open[key] = found, way
             return way.path
-
-    async def close(self) -> None:
-        ways, self._open = list(self._open.values()), {}
-        await asyncio.gather(*(way.close() for _, way in ways))

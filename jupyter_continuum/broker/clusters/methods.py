@@ -1,0 +1,76 @@
+"""What faces, and a cluster's own scheduler, ask of clusters."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from jupyter_continuum.broker.clusters.clusters import Clusters
+from jupyter_continuum.broker.clusters.dry_run import dry_run
+from jupyter_continuum.broker.clusters.view import cluster_view
+from jupyter_continuum.broker.messages.clusters import ClusterView, DryRun
+from jupyter_continuum.broker.messages.environments import ParityView
+from jupyter_continuum.broker.sites.resolving import resolve_at
+from jupyter_continuum.broker.sites.sites import Sites
+from jupyter_continuum.errors import ContinuumError, PlanRefused
+from jupyter_continuum.planning.resolve import ResolvedPlan
+
+
+class Parity(Protocol):
+    """The worker environments of a plan, beside ours."""
+
+    async def compare(self, plan: ResolvedPlan) -> list[ParityView]: ...
+    async def check(self, plan: ResolvedPlan) -> None:
+        """PlanRefused when an environment cannot be part of the cluster."""
+
+
+class ClusterMethods:
+    """To launch, see, attach, scale and stop them."""
+
+    def __init__(self, clusters: Clusters, sites: Sites, parity: Parity) -> None:
+        self._clusters = clusters
+        self._sites = sites
+        self._parity = parity
+
+    async def dry_run(self, *, plan: dict[str, Any]) -> DryRun:
+        resolved = resolve_at(self._sites, plan)
+        return dry_run(resolved, self._sites.session, await self._parity.compare(resolved))
+
+    async def launch(self, *, plan: dict[str, Any]) -> ClusterView:
+        resolved = resolve_at(self._sites, plan)
+        name = self._clusters.new_name(resolved)
+        await self._parity.check(resolved)
+        return cluster_view(await self._clusters.start(name, resolved))
+
+    async def clusters(self) -> list[ClusterView]:
+        return [cluster_view(cluster) for cluster in self._clusters]
+
+    async def cluster(self, *, name: str) -> ClusterView:
+        return cluster_view(self._clusters.cluster(name))
+
+    async def attach(self, *, name: str, csr: str) -> dict[str, Any]:
+        return await self._clusters.cluster(name).attach(csr)
+
+    async def dashboard(self, *, name: str) -> dict[str, str]:
+        return self._clusters.cluster(name).dashboard()
+
+    async def scale(self, *, name: str, group: str, jobs: int) -> ClusterView:
+        if not isinstance(jobs, int) or not 0 <= jobs <= 10_000:
+            raise PlanRefused(f"{jobs!r} is not a number of jobs from 0 to 10000.")
+        cluster = self._clusters.cluster(name)
+        cluster.scale(group, jobs)
+        return cluster_view(cluster)
+
+    async def logs(self, *, name: str, group: str = "", lines: int = 200) -> dict[str, str]:
+        if not isinstance(lines, int) or not 1 <= lines <= 100_000:
+            raise ContinuumError(f"{lines!r} is not a number of lines from 1 to 100000.")
+        return await self._clusters.cluster(name).logs(group, lines)
+
+    async def stop(self, *, name: str) -> ClusterView:
+        cluster = self._clusters.cluster(name)
+        await cluster.stop()
+        return cluster_view(cluster)
+
+    async def report(
+        self, *, cluster: str, workers: list[dict[str, Any]], tasks: dict[str, int]
+    ) -> dict[str, Any]:
+        return self._clusters.cluster(cluster).report(workers, tasks)

@@ -1,0 +1,68 @@
+"""What faces ask of sites."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jupyter_continuum.broker.messages.sites import AssociationView, SiteView
+from jupyter_continuum.broker.sites.profiles import checked_profile
+from jupyter_continuum.broker.sites.sites import Sites
+from jupyter_continuum.errors import ContinuumError
+
+
+class SiteMethods:
+    """To see them, log in, look anew, and leave."""
+
+    def __init__(
+        self,
+        sites: Sites,
+        *,
+        used_by: Callable[[str], list[str]],
+        cancel_probe: Callable[[str], Awaitable[None]],
+        changed: Callable[[str], None],
+    ) -> None:
+        """``used_by`` names the clusters at a site."""
+        self._sites = sites
+        self._used_by = used_by
+        self._cancel_probe = cancel_probe
+        self._changed = changed
+
+    async def sites(self, *, retired: bool = False) -> list[SiteView]:
+        views = [self._sites.view(id) for id in self._sites.ids]
+        return [view for view in views if retired or view.state != "retired"]
+
+    async def connect(self, *, profile: dict[str, Any]) -> SiteView:
+        wanted = checked_profile(profile)
+        open_now = self._sites.sessions.get(wanted.site)
+        if open_now is not None and open_now.profile != wanted:
+            await self._cancel_probe(wanted.site)
+        await self._sites.connect(wanted, self._used_by(wanted.site))
+        return self._sites.view(wanted.site)
+
+    async def disconnect(self, *, site: str) -> SiteView | None:
+        self._sites.session(site)
+        running = self._used_by(site)
+        if running:
+            raise ContinuumError(f"{site} is used by {', '.join(running)}. Stop that first.")
+        await self._cancel_probe(site)
+        await self._sites.disconnect(site)
+        self._changed(site)
+        return self._sites.view(site) if site in self._sites.catalogue.sites else None
+
+    async def refresh(self, *, site: str) -> SiteView:
+        await self._sites.session(site).sign_in()
+        return self._sites.view(site)
+
+    async def associations(self, *, site: str) -> list[AssociationView]:
+        session = self._sites.session(site)
+        found = await session.attempt(session.launcher.associations)
+        return [
+            AssociationView(
+                account=each.account,
+                qos=list(each.qos),
+                default_qos=each.default_qos,
+                partition=each.partition,
+            )
+            for each in found
+        ]
