@@ -110,6 +110,34 @@ class ShellTests(TransportTests):
             await transport.run("sleep 20", timeout_seconds=0.3)
         assert (await transport.run("echo on")).stdout == "on\n"
 
+    @pytest.mark.parametrize("seconds", [None, 3], ids=["cancelled", "too late"])
+    @pytest.mark.parametrize(
+        "last",
+        ["sleep 301; true", "trap '' TERM; sleep 301; true", "exit 0"],
+        ids=["plain", "deaf", "ended before what it started"],
+    )
+    async def test_a_command_that_is_ended_early_ends_with_all_that_it_started(
+        self, transport: Shell, seconds: float | None, last: str
+    ) -> None:
+        told = f"/tmp/jct-{secrets.token_hex(8)}"
+        command = f"sleep 301 & sleep 301 >/dev/null 2>&1 & echo $$ $! > {told}; {last}"
+        if seconds is not None:
+            with pytest.raises(SiteUnreachable):
+                await transport.run(command, timeout_seconds=seconds)
+        else:
+            running = asyncio.create_task(transport.run(command))
+            while not (await transport.run(f"cat {told}; true")).stdout:
+                pass
+            running.cancel()
+            await asyncio.wait([running])
+            assert running.cancelled()
+        pids = (await transport.run(f"cat {told}; rm {told}")).stdout.split()
+        assert len(pids) == 2
+        alive = f"ps -o stat= -p {','.join(pids)} | grep -v Z"
+        async with asyncio.timeout(5):
+            while (await transport.run(alive)).stdout:
+                pass
+
     async def test_many_commands_at_once_all_come_back(self, transport: Shell) -> None:
         results = await asyncio.gather(*(transport.run(f"echo {n}") for n in range(16)))
         assert [int(result.stdout) for result in results] == list(range(16))

@@ -75,15 +75,18 @@ class ShellTransport:
                 stderr=asyncio.subprocess.PIPE,
                 env=environment, cwd=environment.get("HOME", "/"), start_new_session=True,
             )  # fmt: skip
+            whole = False
             try:
                 async with asyncio.timeout(timeout_seconds):
                     stdout, stderr = await process.communicate(input)
+                whole = True
             except TimeoutError:
                 raise SiteUnreachable(
                     f"{self._site}: no answer within {timeout_seconds:.0f} s. Try again later."
                 ) from None
             finally:
-                if process.returncode is None:
+                if not whole:
+                    # Its group: what the shell started may outlive it.
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGKILL)
                     await process.wait()

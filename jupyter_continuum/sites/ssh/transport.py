@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import shlex
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import asyncssh
 
-from jupyter_continuum.errors import CarrierDenied, SiteError, SiteUnreachable
+from jupyter_continuum.errors import CarrierDenied, SiteUnreachable
 from jupyter_continuum.sites.dialled import DialledCarrier
 from jupyter_continuum.sites.profile import SshLogin
 from jupyter_continuum.sites.protocols import (
@@ -22,6 +20,7 @@ from jupyter_continuum.sites.protocols import (
     CommandResult,
     Endpoint,
 )
+from jupyter_continuum.sites.ssh.command import Command
 from jupyter_continuum.sites.ssh.exec import ExecRelay
 from jupyter_continuum.sites.ssh.forward import SshForward, direct, open_forward
 from jupyter_continuum.sites.ssh.login import Connection, SignIn
@@ -29,7 +28,6 @@ from jupyter_continuum.sites.ssh.login import Connection, SignIn
 AT_ONCE = 4
 """OpenSSH's MaxSessions is 10, and slots free late: 8 at once already hit it."""
 OPEN_SECONDS = 20
-OUTPUT_LIMIT = 16 * 2**20
 
 
 class SshTransport:
@@ -101,13 +99,11 @@ class SshTransport:
     async def run(
         self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
     ) -> CommandResult:
-        # The account's shell may be csh or fish: hand the line on to a POSIX one.
-        line = f"exec /bin/sh -c {shlex.quote(command)}"
         async with self._slots:
             ssh = self._open_connection().ssh
             try:
                 async with asyncio.timeout(timeout_seconds):
-                    return await self._run(ssh, line, input)
+                    return await Command(ssh, self._site, command, input).run()
             except TimeoutError:
                 raise SiteUnreachable(
                     f"{self._site}: no answer within {timeout_seconds:.0f} s. Try again later."
@@ -119,40 +115,6 @@ class SshTransport:
                 ) from None
             except (OSError, asyncssh.Error) as error:
                 raise self._lost(error) from None
-
-    async def _run(
-        self, ssh: asyncssh.SSHClientConnection, line: str, input: bytes
-    ) -> CommandResult:
-        process = await ssh.create_process(line, encoding=None)
-        try:
-            # A command may end without reading its input: its status says why.
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(input)
-                process.stdin.write_eof()
-            stdout, stderr = await asyncio.gather(
-                self._read(process.stdout), self._read(process.stderr)
-            )
-            await process.wait_closed()
-        finally:
-            process.close()
-        signal = process.exit_signal
-        if process.exit_status is None and signal is None:
-            raise self._lost(None)
-        status = process.exit_status
-        if status is None or status < 0:
-            status = 255
-        return CommandResult(
-            status, stdout.decode(errors="replace"), stderr.decode(errors="replace")
-        )
-
-    async def _read(self, stream: asyncssh.SSHReader[bytes]) -> bytes:
-        parts, size = [], 0
-        while part := await stream.read(2**16):
-            size += len(part)
-            if size > OUTPUT_LIMIT:
-                raise SiteError(f"{self._site}: a command printed more than 16 MiB.")
-            parts.append(part)
-        return b"".join(parts)
 
     async def forward(self, endpoint: Endpoint, path: Path) -> SshForward:
         """Open a way after one trial connection, so that a refusal is an error here and now."""

@@ -190,7 +190,7 @@ def test_what_is_stopped_leaves_nothing_half(isolated: SlurmSite) -> None:
 
 def test_a_broker_that_ends_leaves_nothing_half(broker: RunningBroker, isolated: SlurmSite) -> None:
     def shut_down(event: View) -> None:
-        if event["kind"] == "prepare" and event["message"].startswith("carried"):
+        if event["kind"] == "prepare" and event["message"].startswith("installing"):
             os.kill(broker.pid, signal.SIGTERM)
 
     with open_broker() as face:
@@ -198,7 +198,11 @@ def test_a_broker_that_ends_leaves_nothing_half(broker: RunningBroker, isolated:
         with pytest.raises(ContinuumError):
             face.call("prepare", on_event=shut_down, site="siteb", packages=["iniconfig"])
     wait_until(lambda: not psutil.pid_exists(broker.pid), "the broker goes on")
-    assert not list((isolated.work / "environments").glob(".*"))
+    root = isolated.work / "environments"
+    assert not list(root.glob(".*"))
+    building = f"{root}/.building-"
+    commands = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
+    assert not [each for each in commands if building in each]
 
 
 @pytest.mark.parametrize(

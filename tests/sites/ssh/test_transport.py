@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,13 @@ from collections.abc import Callable
 
 import pytest
 
-from jupyter_continuum.errors import CarrierDenied, HostKeyChanged, SignInRequired, SiteUnreachable
+from jupyter_continuum.errors import (
+    CarrierDenied,
+    HostKeyChanged,
+    SignInRequired,
+    SiteError,
+    SiteUnreachable,
+)
 from jupyter_continuum.sites.protocols import Agent, Carrier, CarrierName, Endpoint, Question
 from jupyter_continuum.sites.ssh.transport import SshTransport
 from jupyter_continuum.sites.testing import DialledCarrierTests, ShellTests, echoed
@@ -347,6 +354,16 @@ async def test_an_outage_shorter_than_the_keepalive_is_survived(slurm_site_b):
         finally:
             slurm_site_b.restore()
         assert (await visit.transport.run("echo on")).stdout == "on\n"
+
+
+async def test_a_command_that_prints_too_much_is_ended(slurm_site_b):
+    async with Visit(ssh_login(slurm_site_b)) as visit:
+        await visit.transport.connect()
+        told = f"/tmp/jct-{secrets.token_hex(8)}"
+        with pytest.raises(SiteError, match="more than 16 MiB"):
+            await visit.transport.run(f"echo $$ > {told}; yes jct; true")
+        pid = (await visit.transport.run(f"cat {told}; rm {told}")).stdout.strip()
+        assert (await visit.transport.run(f"ps -p {pid}")).status == 1
 
 
 async def test_compute_nodes_are_reached_through_the_login_node_alone(slurm_site_b, tmp_path):
