@@ -66,7 +66,7 @@ def report(view: Record) -> None:
     removed = [each for each in view["earlier"] if each["removed"]]
     left = [each for each in view["earlier"] if not each["removed"]]
     if removed:
-        say(f"Removed {len(removed)} earlier, {_megabytes(removed)} MB.")
+        say(f"Removed {len(removed)} earlier, {_size(removed)}.")
     if left:
         used = sum(each["used"] for each in left)
         say(
@@ -94,5 +94,9 @@ def recipe(options: Namespace) -> int:
     return 0
 
 
-def _megabytes(kept: list[Record]) -> str:
-    return f"{sum(each['bytes'] or 0 for each in kept) / 1e6:.0f}"
+def _size(removed: list[Record]) -> str:
+    known = [each["bytes"] for each in removed if each["bytes"] is not None]
+    unknown = len(removed) - len(known)
+    parts = [f"{sum(known) / 1e6:.0f} MB"] if known else []
+    parts += [f"{unknown} of unknown size"] if unknown else []
+    return " and ".join(parts)

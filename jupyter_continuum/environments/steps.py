@@ -270,19 +270,15 @@ exec "$shared" "$@"
 """
 
 
-def listing(root: str, jobs: str, *, sizes: bool) -> str:
-    """Environments that lie there: name, size in KiB, and whether a job's script names it.
-
-    To measure many of them takes minutes on a parallel file system.
-    """
-    size = '$(du -sk "$name" | cut -f1)' if sizes else "?"
+def listing(root: str, jobs: str) -> str:
+    """Environments that lie there, and whether a job's script names them."""
     return f"""cd "$HOME" 2>/dev/null || cd /
 jobs=$(cd {jobs} 2>/dev/null && pwd -P)
 cd {root} || exit 1
 for name in {OURS_GLOB}; do
   [ -d "$name" ] && [ ! -L "$name" ] || continue
   used=$(grep -lsF {root}/"$name"/ "$jobs"/*/job.sh 2>/dev/null | head -1)
-  printf '\\n{MARK} kept %s %s %s\\n' "{size}" "$name" "${{used:+used}}"
+  printf '\\n{MARK} kept %s %s\\n' "$name" "${{used:+used}}"
 done
 """
 
@@ -292,22 +288,26 @@ class Kept:
     """An environment of an earlier lock."""
 
     name: str
-    bytes: int | None
-    """None when it was not measured."""
     used: bool
 
 
 def read_listing(text: str) -> list[Kept]:
     lines = [line.split(" ") for line in text.splitlines() if line.startswith(f"{MARK} kept ")]
     return [
-        Kept(
-            line[3],
-            int(line[2]) * 1024 if line[2].isdecimal() and len(line[2]) < 18 else None,
-            line[4:5] == ["used"],
-        )
+        Kept(line[2], line[3:4] == ["used"])
         for line in lines
-        if len(line) >= 4 and OURS.fullmatch(line[3])
+        if len(line) >= 3 and OURS.fullmatch(line[2])
     ]
+
+
+def size(root: str, name: str) -> str:
+    return f"du -sk {root}/{name}"
+
+
+def read_size(text: str) -> int | None:
+    """Bytes; None where it was not measured."""
+    found = re.match(r"(\d{1,17})\s", text)
+    return int(found[1]) * 1024 if found else None
 
 
 def prune(root: str, names: Sequence[str]) -> str:

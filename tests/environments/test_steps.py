@@ -25,6 +25,8 @@ from jupyter_continuum.environments.steps import (
     read_begun,
     read_ground,
     read_listing,
+    read_size,
+    size,
     wrapper,
 )
 from jupyter_continuum.environments.target import Target
@@ -80,8 +82,12 @@ def test_hostile_interpreters_are_left_out() -> None:
     assert found is not None
     assert found.interpreters == ()
     assert read_begun(f"{MARK} file x y\n{MARK} file 12 a.whl\n") == {"a.whl": 12}
-    listed = f"{MARK} kept 12 $(reboot) \n{MARK} kept 12 data\n{MARK} kept 12 {ENVIRONMENT} used\n"
-    assert read_listing(listed) == [Kept(ENVIRONMENT, 12 * 1024, True)]
+    listed = f"{MARK} kept $(reboot) \n{MARK} kept data\n{MARK} kept {ENVIRONMENT} used\n"
+    assert read_listing(listed) == [Kept(ENVIRONMENT, True)]
+    assert read_size("12\t/scratch/x\n") == 12 * 1024
+    assert [read_size(odd) for odd in ("", "du: /scratch/x: lost\n", "1" * 18 + "\tx")] == [
+        None
+    ] * 3
 
 
 def run(text: str) -> str:
@@ -111,11 +117,9 @@ def test_only_environments_of_ours_are_listed_and_removed(tmp_path: Path) -> Non
     job = tmp_path / "jobs" / "jc-main-1"
     job.mkdir(parents=True)
     (job / "job.sh").write_text(f"exec {tmp_path}/{other}/bin/python -m x\n")
-    found = read_listing(run(listing(str(tmp_path), str(tmp_path / "jobs"), sizes=True)))
+    found = read_listing(run(listing(str(tmp_path), str(tmp_path / "jobs"))))
     assert [(each.name, each.used) for each in found] == [(ENVIRONMENT, False), (other, True)]
-    assert all(each.bytes for each in found)
-    quick = read_listing(run(listing(str(tmp_path), str(tmp_path / "jobs"), sizes=False)))
-    assert [each.bytes for each in quick] == [None, None]
+    assert read_size(run(size(str(tmp_path), ENVIRONMENT)))
     run(prune(str(tmp_path), [ENVIRONMENT, "data"]))
     left = {path.name for path in tmp_path.iterdir()} - {"jobs", "0123456789ab-89abcdef-0001"}
     assert left == {other, *theirs, *under_way}

@@ -16,12 +16,14 @@ from jupyter_continuum.environments import steps
 from jupyter_continuum.environments.build import Built, Wanted, build
 from jupyter_continuum.environments.lock import GPU, parse_requirement
 from jupyter_continuum.environments.target import Target
-from jupyter_continuum.errors import ContinuumError, SiteError, SiteUnreachable, Unknown
+from jupyter_continuum.errors import ContinuumError, SiteError, Unknown
 from jupyter_continuum.sites.protocols import Shell
 
 NODE_LOCAL = re.compile(r"(/|\$[A-Z][A-Z0-9_]{0,40}(/|$))[A-Za-z0-9_.@+/-]{0,200}")
 """A folder, or one that a variable of the job names."""
 LIST_SECONDS = 600
+MEASURE_SECONDS = 60
+"""Of all that is removed: a parallel file system takes minutes for many."""
 Publish = Callable[[PrepareEvent], None]
 
 
@@ -133,42 +135,60 @@ async def earlier(
     """
     shell = shell_of(session)
     work = session.profile.work_directory or WORK_DIRECTORY
-    text = steps.listing(built.root, f"{work}/jobs", sizes=remove)
+    text = steps.listing(built.root, f"{work}/jobs")
     try:
         result = await shell.run("sh -s", input=text.encode(), timeout_seconds=LIST_SECONDS)
-    except SiteUnreachable as error:
+    except SiteError as error:
         if remove:
-            raise SiteError(
-                f"{session.site}: the environment is in its place, and earlier ones were not "
-                f"removed ({error})."
-            ) from None
+            raise _not_removed(session.site, built.root, str(error)) from None
         return []
     named = set(used)
     others = [
         KeptView(
             path=f"{built.root}/{each.name}",
-            bytes=each.bytes,
             used=each.used or any(f"/{each.name}/" in python for python in named),
         )
         for each in steps.read_listing(result.stdout)
         if each.name != built.name
     ]
     if remove:
-        unused = [view for view in others if not view.used]
-        await _remove(shell, session.site, built.root, [view.path for view in unused])
-        for view in unused:
-            view.removed = True
+        unused = {
+            view.path.removeprefix(f"{built.root}/"): view for view in others if not view.used
+        }
+        sizes = await _measure(shell, built.root, unused)
+        await _remove(shell, session.site, built.root, list(unused))
+        for name, view in unused.items():
+            view.bytes, view.removed = sizes.get(name), True
     return others
 
 
-async def _remove(shell: Shell, site: str, root: str, paths: Sequence[str]) -> None:
-    names = [path.removeprefix(f"{root}/") for path in paths]
-    result = await shell.run(steps.prune(root, names), timeout_seconds=600)
+async def _measure(shell: Shell, root: str, names: Iterable[str]) -> dict[str, int | None]:
+    """Bytes by name, as far as ``MEASURE_SECONDS`` last; it is only to be told."""
+    found: dict[str, int | None] = {}
+    try:
+        async with asyncio.timeout(MEASURE_SECONDS):
+            for name in names:
+                result = await shell.run(steps.size(root, name), timeout_seconds=MEASURE_SECONDS)
+                found[name] = steps.read_size(result.stdout)
+    except (TimeoutError, SiteError):
+        pass  # unknown, and told so
+    return found
+
+
+async def _remove(shell: Shell, site: str, root: str, names: Sequence[str]) -> None:
+    try:
+        result = await shell.run(steps.prune(root, names), timeout_seconds=600)
+    except SiteError as error:
+        raise _not_removed(site, root, str(error)) from None
     if result.status:
-        raise SiteError(
-            f"{site}: the environment is in its place, and earlier ones could not be removed "
-            f"({steps.own_words(result.stderr)}). Remove them in {root} by hand."
-        )
+        raise _not_removed(site, root, steps.own_words(result.stderr))
+
+
+def _not_removed(site: str, root: str, why: str) -> SiteError:
+    return SiteError(
+        f"{site}: the environment is in its place, and earlier ones could not be removed "
+        f"({why.rstrip('.')}). Prune again later, or remove them in {root} by hand."
+    )
 
 
 def prepared_view(session: Session, built: Built, kept: list[KeptView]) -> PreparedView:

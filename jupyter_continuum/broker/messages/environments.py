@@ -32,7 +32,7 @@ class KeptView(Message):
 
     path: str
     bytes: int | None = None
-    """Measured only where it may be removed."""
+    """Measured only where it is removed; None where that took too long."""
     used: bool
     """A job, a cluster or a profile names it."""
     removed: bool = False
