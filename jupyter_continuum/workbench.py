@@ -195,11 +195,14 @@ class Cluster:
         """Bring a module or package of yours to all workers, also to those that join later.
 
         A module, its name, a .py file or a folder. Called again, it replaces what was there; ask
-        for results anew then (``pure=False``), since Dask keeps what it has computed.
+        for results anew then (``pure=False``), since Dask keeps what it has computed. Hidden files
+        and virtual environments stay here; what is left out is printed.
         """
         from jupyter_continuum.cluster.code import read_code, send
 
         code = read_code(what)
+        if code.left_out:
+            print(f"Left out of {code.name}: {_some(code.left_out)}.")
         with self._client() as client:
             workers = send(client, code)
         return _by_site(workers, code.name)
@@ -337,6 +340,11 @@ class ForeignCluster:
             return f"{self.name}: {self._find()['state']}, run by others"
         except ContinuumError as error:
             return str(error)  # a repr that raises hides the object
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _by_site(workers: Iterable[str], what: str) -> Listing:

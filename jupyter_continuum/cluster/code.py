@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import importlib.util
 import io
+import os
 import shutil
 import sys
 import zipfile
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 LARGEST_BYTES = 32 * 2**20
-"""Of an archive: each worker gets one."""
+"""Of all files: each worker gets them."""
 COMPILED = (".so", ".pyd", ".pyx")
-LEFT_OUT = {"__pycache__", ".git", ".ipynb_checkpoints", ".pytest_cache", "node_modules"}
+BYTECODE = "__pycache__"
 FOLDER = "code"
 
 
@@ -40,6 +41,8 @@ class Code:
     """What `import` calls it."""
     archive: bytes
     """A zip."""
+    left_out: tuple[str, ...] = ()
+    """Files and folders of it that do not travel; bytecode, which is made anew, is not named."""
 
     @property
     def digest(self) -> str:
@@ -52,15 +55,17 @@ def read_code(what: ModuleType | str | Path) -> Code:
     if not root.stem.isidentifier():
         raise ContinuumError(f"{root.name} is no name that Python can import. Rename it.")
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in _files(root):
-            archive.write(path, path.relative_to(root.parent))
-    if buffer.tell() > LARGEST_BYTES:
+    try:
+        files, left_out = _walk(root)
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+            for path in files:
+                archive.write(path, path.relative_to(root.parent))
+    except OSError as error:
         raise ContinuumError(
-            f"{root} is {buffer.tell() / 1e6:.0f} MB, and each worker would get it. Leave its data "
-            "out, or bring it into the environment: `jupyter continuum prepare SITE --with`."
-        )
-    return Code(root.stem, buffer.getvalue())
+            f"{error.filename or root} cannot be read ({error.strerror}). Make it readable, or "
+            "move it out of what is uploaded."
+        ) from error
+    return Code(root.stem, buffer.getvalue(), tuple(left_out))
 
 
 def _root(what: ModuleType | str | Path) -> Path:
@@ -95,20 +100,63 @@ def _of_module(name: str, spec: Any, file: str | None) -> Path:
     return Path(file)
 
 
-def _files(root: Path) -> Iterator[Path]:
-    if root.is_file():
-        yield root
-        return
-    for path in sorted(root.rglob("*")):
-        parts = path.relative_to(root).parts
-        if LEFT_OUT & set(parts) or not path.is_file():
-            continue
+def _walk(root: Path) -> tuple[list[Path], list[str]]:
+    """Files that travel, and what is left out. Looked at before anything is read."""
+    files: list[Path] = []
+    left_out: list[str] = []
+    total = 0
+    for path in _within(root, left_out):
         if path.suffix in COMPILED:
             raise ContinuumError(
                 f"{path.relative_to(root.parent)} is compiled for this machine. Bring it into the "
                 "environment instead: `jupyter continuum prepare SITE --with`."
             )
-        yield path
+        size = path.stat().st_size
+        total += size
+        if total > LARGEST_BYTES:
+            raise ContinuumError(
+                f"{root} holds more than {LARGEST_BYTES / 1e6:.0f} MB "
+                f"({path.relative_to(root.parent)}: {size / 1e6:.1f} MB), and each worker would "
+                "get it. Move its data out, or bring it into the environment: "
+                "`jupyter continuum prepare SITE --with`."
+            )
+        files.append(path)
+    return files, left_out
+
+
+def _within(root: Path, left_out: list[str]) -> Iterator[Path]:
+    """Files of it, the same order each time; what is skipped is added to ``left_out``.
+
+    Hidden files hold keys and histories, virtual environments another machine's packages.
+    """
+    if root.is_file():
+        yield root
+        return
+    for folder, folders, names in os.walk(root, onerror=_raise):
+        here = Path(folder)
+        entered = [name for name in sorted(folders) if _travels(here / name)]
+        files = [name for name in sorted(names) if not _is_hidden(name)]
+        files = [name for name in files if (here / name).is_file()]
+        skipped = {*folders, *names} - {*entered, *files, BYTECODE}
+        left_out += [str((here / name).relative_to(root)) for name in sorted(skipped)]
+        folders[:] = entered
+        yield from (here / name for name in files)
+
+
+def _raise(error: OSError) -> None:
+    raise error  # a folder that cannot be read is not an empty one
+
+
+def _travels(folder: Path) -> bool:
+    if folder.is_symlink() or _is_hidden(folder.name):
+        return False
+    if folder.name in (BYTECODE, "node_modules"):
+        return False
+    return not (folder / "pyvenv.cfg").exists()
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def place(code: Code, scratch: Path) -> Path:

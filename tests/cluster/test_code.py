@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy
@@ -80,6 +83,38 @@ def test_a_name_that_cannot_be_imported_and_too_much_are_sentences(tmp_path: Pat
     big.write_text("x = 1\n" * 1000)
     with pytest.raises(ContinuumError, match="each worker would get it"):
         read_code(big)
+
+
+@pytest.fixture
+def project(package: Path) -> Path:
+    """As it lies on a person's disk after a year."""
+    for name in (".env", ".git/config", "inner/.ssh/id_ed25519", "venv/pyvenv.cfg"):
+        (package / name).parent.mkdir(exist_ok=True)
+        (package / name).write_text("secret")
+    (package / "venv" / "lib").mkdir()
+    (package / "venv" / "lib" / "x.so").write_bytes(b"compiled for this machine")
+    (package / "data").symlink_to(package.parent)
+    os.utime(package / "table.json", (0, 0))  # before 1980: older than a zip can say
+    return package
+
+
+def test_what_is_hidden_or_a_virtual_environment_stays_here_and_is_named(project: Path):
+    read = read_code(project)
+    with zipfile.ZipFile(io.BytesIO(read.archive)) as archive:
+        assert sorted(archive.namelist()) == [
+            "jct_fields/__init__.py",
+            "jct_fields/inner/__init__.py",
+            "jct_fields/inner/deep.py",
+            "jct_fields/table.json",
+        ]
+    assert set(read.left_out) == {".env", ".git", "inner/.ssh", "venv", "data"}
+
+
+def test_what_is_too_large_is_not_read(package: Path):
+    with (package / "measured.nc").open("wb") as file:
+        file.truncate(2**40)  # takes no room, and an hour to compress
+    with pytest.raises(ContinuumError, match=r"more than 34 MB \(jct_fields/measured.nc: 10995"):
+        read_code(package)
 
 
 async def test_workers_now_and_later_and_the_scheduler_have_it(home, package: Path):
