@@ -57,6 +57,7 @@ FOR_THE_WORKER = {
     "dask",
     "distributed",
     "numpy",
+    "packaging",
     "tornado",
     "psutil",
     "websockets",

@@ -49,12 +49,12 @@ async def add_packages(client: Client, packages: Sequence[str], tell: Tell) -> l
         raise ContinuumError("No worker is there yet, so its machine is not known. Wait for one.")
     wheels: dict[Machine, list[bytes]] = {}
     sent: dict[Machine, tuple[str, ...]] = {}
-    for machine, there in surveys.values():
-        if machine in wheels:
-            continue
+    for machine, each in _by_machine(surveys).items():
+        for there in each:
+            _keep_what_is_there(wanted, there)
+        there = _common(each)
         with tempfile.TemporaryDirectory(prefix="jc-install-") as folder:
             target = _target(machine)
-            _keep_what_is_there(wanted, there)
             missing = await _missing(lock_of(wanted, target), there, target)
             made = await collect(missing, target, Path(folder), tell)
             wheels[machine] = [wheel.path.read_bytes() for wheel in made]
@@ -67,14 +67,31 @@ async def add_packages(client: Client, packages: Sequence[str], tell: Tell) -> l
         )
     if size:
         tell(f"sending {size / 1e6:.1f} MB to {len(surveys)} workers")
-        await client.register_plugin(WorkerPackages(wheels))
+        names = [canonicalize_name(each.name) for each in wanted]
+        await client.register_plugin(WorkerPackages(names, wheels))
     return _by_site(surveys, sent, wheels)
 
 
+def _by_machine(
+    surveys: Mapping[str, tuple[Machine, dict[str, str]]],
+) -> dict[Machine, list[dict[str, str]]]:
+    found: dict[Machine, list[dict[str, str]]] = {}
+    for machine, there in surveys.values():
+        found.setdefault(machine, []).append(there)
+    return found
+
+
+def _common(environments: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What all of them have. What only some have is sent: it lies behind theirs and harms none."""
+    first, *others = environments
+    return {
+        name: version for name, version in first.items() if all(name in each for each in others)
+    }
+
+
 def _keep_what_is_there(wanted: Sequence[Requirement], there: Mapping[str, str]) -> None:
-    have = {canonicalize_name(name): version for name, version in there.items()}
     for each in wanted:
-        version = have.get(canonicalize_name(each.name))
+        version = there.get(canonicalize_name(each.name))
         if version is not None and not each.specifier.contains(version, prereleases=True):
             raise ContinuumError(
                 f"{each.name} {version} is in the worker environment already, and cannot be "
@@ -84,11 +101,10 @@ def _keep_what_is_there(wanted: Sequence[Requirement], there: Mapping[str, str])
 
 async def _missing(lock: Lock, there: Mapping[str, str], target: Target) -> Lock:
     """What the worker does not have. Its versions stand: the rest must go with them."""
-    have = {canonicalize_name(name): version for name, version in there.items()}
-    pins = tuple(pin for pin in lock.pins if pin.name not in have)
-    fixed = tuple(Pin(name, version) for name, version in have.items())
+    pins = tuple(pin for pin in lock.pins if pin.name not in there)
+    fixed = tuple(Pin(name, version) for name, version in there.items())
     closed = await resolved(Lock((*pins, *fixed), lock.open), target)
-    return Lock(tuple(pin for pin in closed.pins if pin.name not in have))
+    return Lock(tuple(pin for pin in closed.pins if pin.name not in there))
 
 
 def _target(machine: Machine) -> Target:
