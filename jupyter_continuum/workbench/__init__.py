@@ -1,0 +1,19 @@
+"""The Python face: the functions behind ``import jupyter_continuum as jc``."""
+
+from jupyter_continuum.workbench.cluster import Cluster
+from jupyter_continuum.workbench.connecting import connect
+from jupyter_continuum.workbench.launching import attach, launch, stop
+from jupyter_continuum.workbench.listings import Listing, clusters, foreign_clusters, offers, sites
+
+__all__ = [
+    "Cluster",
+    "Listing",
+    "attach",
+    "clusters",
+    "connect",
+    "foreign_clusters",
+    "launch",
+    "offers",
+    "sites",
+    "stop",
+]

@@ -1,0 +1,84 @@
+"""Starting, finding and ending clusters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.rows import Record
+from jupyter_continuum.broker.selection import group_of
+from jupyter_continuum.errors import PlanRefused, Unknown
+from jupyter_continuum.workbench.cluster import Cluster
+from jupyter_continuum.workbench.foreign import ForeignCluster
+
+CLUSTER_VARIABLE = "JUPYTER_CONTINUUM_CLUSTER"
+"""Environment variable with the name that ``attach()`` takes when it is given none."""
+
+
+def launch(
+    plan: Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str],
+    *,
+    name: str | None = None,
+    wait: bool = False,
+) -> Cluster:
+    """Start one cluster.
+
+    ``plan`` is a whole Plan, or what each group comes from: offers of `offers()`, groups of a
+    Plan, or text such as ``"lumi/standard-g:2"`` for two jobs. With ``wait``, returns when
+    every worker is ready.
+    """
+    cluster = call_broker("launch", plan=_plan(plan, name))
+    started = Cluster(cluster["name"])
+    if wait:
+        started.wait_for_workers(sum(group["workers_wanted"] for group in cluster["groups"]))
+    return started
+
+
+def attach(name: str | None = None) -> Cluster | ForeignCluster:
+    """A running cluster by name; the only one there is when no name is given.
+
+    ``site/name`` is a cluster that somebody else runs at a site, with the Dask operator.
+    """
+    name = name or os.environ.get(CLUSTER_VARIABLE) or _only_cluster()
+    if "/" in name:
+        return ForeignCluster(name)
+    return Cluster(call_broker("cluster", name=name)["name"])
+
+
+def stop(name: str) -> None:
+    """End a cluster; returns when nothing of it is left at any site."""
+    Cluster(name).stop()
+
+
+def _plan(
+    plan: Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str], name: str | None
+) -> Record:
+    if isinstance(plan, Mapping) and "groups" in plan:
+        whole = dict(plan)
+    else:
+        parts = [plan] if isinstance(plan, str | Mapping) else plan
+        whole = {"groups": [_group(part) for part in parts]}
+    return whole | ({"name": name} if name else {})
+
+
+def _group(part: Mapping[str, Any] | str) -> Record:
+    if isinstance(part, str):
+        return group_of(part)
+    if "offer" in part:
+        return dict(part)
+    if "id" in part and "launchable" in part:
+        return {"offer": part["id"]}
+    raise PlanRefused(
+        f"{dict(part)!r} is neither an offer nor a group. "
+        "Pass offers of `jc.offers()`, or {'offer': 'site/offer', 'jobs': 2}."
+    )
+
+
+def _only_cluster() -> str:
+    names = [view["name"] for view in call_broker("clusters") if view["state"] != "stopped"]
+    if len(names) != 1:
+        known = f"these run: {', '.join(names)}" if names else "none runs; `jc.launch` starts one"
+        raise Unknown(f"Which cluster? {known}.")
+    return str(names[0])
