@@ -14,7 +14,7 @@ from jupyter_continuum.broker.clusters.connection_file import (
     remove_connection_file,
     write_connection_file,
 )
-from jupyter_continuum.broker.clusters.ending import Ending, cancel
+from jupyter_continuum.broker.clusters.ending import Ending
 from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.home import Home
 from jupyter_continuum.broker.clusters.hub_control import HubControl, News
@@ -24,17 +24,14 @@ from jupyter_continuum.broker.clusters.joining import SCHEDULER
 from jupyter_continuum.broker.clusters.links import Links
 from jupyter_continuum.broker.clusters.reports import WorkerReport, read_tasks, read_workers
 from jupyter_continuum.broker.clusters.saving import Saving
+from jupyter_continuum.broker.clusters.starting import Starting
 from jupyter_continuum.broker.clusters.store import Store
 from jupyter_continuum.broker.front_door.door import Caller
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.cluster.__main__ import DASHBOARD
 from jupyter_continuum.cluster.authority import Authority
 from jupyter_continuum.cluster.wide_link import wide_link
-from jupyter_continuum.errors import (
-    BrokerError,
-    ContinuumError,
-    Unknown,
-)
+from jupyter_continuum.errors import Unknown
 from jupyter_continuum.paths import private_dir, socket_dir
 
 HANG_UP_SECONDS = 3
@@ -80,11 +77,10 @@ class Cluster:
         self._hub = HubControl(self.folder / "hub.ctl", self._heard, self.home.hub_lives)
         self._links = Links(self.folder, self._hub, self.changed)
         self._admission = Admission(self._hub, authority, self._agent)
-        self._settled = asyncio.Event()
-        """The scheduler runs, or never will."""
-        self._start: asyncio.Task[None] | None = None
-        self._watch: asyncio.Task[None] | None = None
-        self._saving = Saving(self._store, self._to_disk)
+        self._saving = Saving(self._store, self.to_disk)
+        self._starting = Starting(
+            self, on_hub=self._hub.start, on_scheduler=self._write_connection_file
+        )
         self._ending = Ending(self)
 
     def save(self) -> None:
@@ -95,10 +91,17 @@ class Cluster:
         """The same, soon, and again until the disk takes it."""
         self._saving.soon()
 
-    def _to_disk(self) -> dict[str, Any]:
-        from jupyter_continuum.broker.clusters.records import to_disk
-
-        return to_disk(self)
+    def to_disk(self) -> dict[str, Any]:
+        """What ``records.restore`` reads. Holds join tokens: for the owner's eyes alone."""
+        return {
+            "name": self.name,
+            "id": self.id,
+            "state": self.state,
+            "lease_seconds": self.lease_seconds,
+            "started": self.started.isoformat(),
+            "groups": [group.to_disk() for group in self.groups.values()],
+            **self.home.to_disk(),
+        }
 
     # Starting ------------------------------------------------------------------------
 
@@ -106,7 +109,7 @@ class Cluster:
         """Start hub and scheduler while the sites are asked already. Raises ContinuumError."""
         for group in self.groups.values():
             group.start()
-        await self._bring_up()
+        await self._starting.start()
 
     async def resume(self) -> None:
         """Go on with a cluster that an earlier broker left."""
@@ -116,72 +119,18 @@ class Cluster:
         for group in self.groups.values():
             group.start()
         if self.state == "starting":
-            # That broker died in the middle of the launch; nobody has joined yet.
-            self._start = asyncio.create_task(self._start_anew())
-        elif dead := self.home.dead():
-            self._lost(dead)
+            self._starting.start_anew()
         else:
-            self._hub.start()
-            self._running()
+            self._starting.take_up()
 
-    async def _start_anew(self) -> None:
-        await self.home.end_scheduler()
-        await self.home.end_hub()
-        try:
-            await self._bring_up()
-        except ContinuumError:
-            return  # the cluster's state and reason say it
-
-    async def _bring_up(self) -> None:
-        """One task, so that a stop in the middle of it leaves no process behind."""
-        task = self._start = asyncio.create_task(self._start_processes(), name=f"start {self.name}")
-        await asyncio.wait([task])
-        if task.cancelled():
-            raise BrokerError(f"{self.name} was stopped while it started.")
-        task.result()
-
-    async def _start_processes(self) -> None:
-        try:
-            await self.home.start(self._hub.start)
-            write_connection_file(
-                self.name,
-                hub=self.folder / "hub.sock",
-                broker=socket_dir() / "broker.sock",
-                authority=self._authority.certificate,
-                started=self.started,
-            )
-        except (ContinuumError, OSError) as error:
-            said = str(error)
-            if isinstance(error, OSError):
-                said = f"{self.name} could not be started on this machine: {error}."
-            self._settled.set()
-            self.become("failed", said)
-            for group in self.groups.values():
-                group.scale(0)
-            raise BrokerError(said) from error
-        self._running()
-
-    def _running(self) -> None:
-        self.become("running", "")
-        self._settled.set()
-        self._watch = asyncio.create_task(self._watch_processes(), name=f"watch {self.name}")
-        self.save_later()
-
-    async def _watch_processes(self) -> None:
-        """Say it when hub or scheduler die: results are gone then."""
-        while not (dead := self.home.dead()):
-            await asyncio.sleep(1)
-        self._lost(dead)
-
-    def _lost(self, what: str) -> None:
-        self._settled.set()
-        self.become(
-            "failed", f"Its {what} has ended, and with it all results. Stop it and launch again."
+    def _write_connection_file(self) -> None:
+        write_connection_file(
+            self.name,
+            hub=self.folder / "hub.sock",
+            broker=socket_dir() / "broker.sock",
+            authority=self._authority.certificate,
+            started=self.started,
         )
-        self.workers.clear()
-        for group in self.groups.values():
-            group.scale(0)
-        self.save_later()
 
     # What groups ask -----------------------------------------------------------------
 
@@ -272,7 +221,7 @@ class Cluster:
     async def attach(self, csr: str) -> dict[str, Any]:
         """Let a client in: a leaf for its key, and how to reach the scheduler."""
         if self.state in ("starting", "running"):
-            await self._settled.wait()
+            await self._starting.until_settled()
         if self.state != "running":
             raise Unknown(f"{self.name} is {self.state}. {self.reason}")
         return {
@@ -316,8 +265,7 @@ class Cluster:
         """Nothing is decided or let in any more, and every agent is told to end."""
         self.become("stopping", "Jobs are being ended.")
         self._saving.try_now()
-        await cancel(self._start, self._watch)
-        self._settled.set()
+        await self._starting.close()
         await self._admission.close()
         for group in self.groups.values():
             for job in group.jobs:
@@ -339,7 +287,7 @@ class Cluster:
     async def leave(self) -> None:
         """The broker ends: the cluster goes on without it."""
         await self._ending.close()
-        await cancel(self._start, self._watch)
+        await self._starting.close()
         await asyncio.gather(*(group.close() for group in self.groups.values()))
         await self._admission.close()
         self._saving.finish()

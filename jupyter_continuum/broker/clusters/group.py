@@ -7,6 +7,7 @@ import random
 import time
 import traceback
 from collections.abc import Coroutine
+from dataclasses import asdict
 from typing import Any
 
 from jupyter_continuum.broker.clusters.job import JobEntry
@@ -48,6 +49,21 @@ class Group:
         self._tidied: set[str] = set()
         self._end_asked: dict[str, float] = {}
         """When a job that is to end was last asked to."""
+
+    @classmethod
+    def from_disk(cls, owner: Owner, stored: dict[str, Any]) -> Group:
+        group = cls(owner, ResolvedGroup(**stored["plan"]), stored["wanted"])
+        group.next_number = stored["next_number"]
+        group.jobs = [JobEntry.from_disk(job) for job in stored["jobs"]]
+        return group
+
+    def to_disk(self) -> dict[str, Any]:
+        return {
+            "plan": asdict(self.plan),
+            "wanted": self.wanted,
+            "next_number": self.next_number,
+            "jobs": [job.to_disk() for job in self.jobs],
+        }
 
     @property
     def live(self) -> list[JobEntry]:

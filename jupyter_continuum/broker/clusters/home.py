@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from jupyter_continuum.broker.clusters import processes
 from jupyter_continuum.broker.clusters.processes import ProcessId
@@ -47,6 +49,17 @@ class Home:
         """A leaf for who runs on this machine. RelayError for what is no request."""
         leaf = self._authority.sign(csr, name=name, life=LEAF_LIFE, now=datetime.now(UTC))
         return {"certificate": leaf.decode(), "ca": self._authority.certificate.decode()}
+
+    def to_disk(self) -> dict[str, Any]:
+        return {
+            "hub": asdict(self.hub) if self.hub else None,
+            "scheduler": asdict(self.scheduler) if self.scheduler else None,
+        }
+
+    def from_disk(self, stored: dict[str, Any]) -> None:
+        """Both processes, as an earlier broker left them."""
+        self.hub = ProcessId(**stored["hub"]) if stored["hub"] else None
+        self.scheduler = ProcessId(**stored["scheduler"]) if stored["scheduler"] else None
 
     def hub_lives(self) -> bool:
         return self.hub is not None and self.hub.alive

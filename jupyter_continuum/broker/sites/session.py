@@ -11,14 +11,14 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from jupyter_continuum.broker.front_door.carrier import OutboundCarrier
 from jupyter_continuum.broker.front_door.door import FrontDoor
 from jupyter_continuum.broker.messages.sites import SiteState
+from jupyter_continuum.broker.sites.pace import PACES, PROCESSES, retry_seconds
 from jupyter_continuum.broker.sites.ways import Ways
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import (
@@ -43,26 +43,8 @@ from jupyter_continuum.sites.protocols import (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds between looks at a site."""
-
-    first: float
-    """While jobs of ours start."""
-    steady: float
-    """Once they all run."""
-    idle: float
-    """While nothing of ours is there."""
-    starts_jobs: bool = False
-    """A look is what starts jobs that wait."""
-
-
-PROCESSES = Pace(0.5, 3.0, 6.0, starts_jobs=True)
-"""Jobs are processes of this machine: a look costs no batch system anything."""
-PACES = {"slurm": Pace(2.0, 15.0, 60.0), "kubernetes": Pace(1.0, 5.0, 30.0)}
 AGENT_SECONDS = 0.3
 """Between looks for agents of jobs that run: a listing of one folder."""
-RETRY_SECONDS = (2.0, 5.0, 10.0, 30.0, 60.0)
 CLOSE_SECONDS = 5
 """How long a line that may be dead gets to be closed in good order."""
 
@@ -147,20 +129,12 @@ class Session:
         """
         if self.state is SiteState.SIGN_IN:
             raise SignInRequired(self.reason)
-        try:
-            await self._dial()
-        except SiteError as error:
-            self._failed(error)
-            raise
+        await self._noticing(self._dial)
 
     async def look(self) -> SiteStatus:
         """Look now; raises SiteError when the site does not answer."""
         await self.connect()
-        try:
-            status = await self.launcher.poll()
-        except SiteError as error:
-            self._failed(error)
-            raise
+        status = await self._noticing(self.launcher.poll)
         self._seen(status)
         return status
 
@@ -255,11 +229,7 @@ class Session:
             looked = min(looked, time.monotonic() - self._interval() + 0.05)
 
     async def _look_for_agents(self) -> None:
-        try:
-            found = await self.launcher.agents()
-        except SiteError as error:
-            self._failed(error)
-            raise
+        found = await self._noticing(self.launcher.agents)
         before = self.agents
         self.agents = before | {(agent.job, agent.rank): agent for agent in found}
         if self.agents != before:
@@ -270,20 +240,15 @@ class Session:
         return bool(self._expected)
 
     def _interval(self) -> float:
-        jobs = self.status.jobs if self.status else ()
-        states = {job.state for job in jobs}
         pace = PACES.get(self.profile.kind, PROCESSES)
-        if self._awaits_agents() or (pace.starts_jobs and JobState.QUEUED in states):
-            return pace.first
-        live = states & {JobState.QUEUED, JobState.RUNNING}
-        return pace.steady if live else pace.idle
+        jobs = self.status.jobs if self.status else ()
+        return pace.seconds(jobs, starting=self._awaits_agents())
 
     async def _pause(self) -> None:
         """Wait before the next try; for ever where only the person can help."""
         seconds: float | None = None
         if self.state is not SiteState.SIGN_IN:
-            tries = max(1, min(self._failures, len(RETRY_SECONDS)))
-            seconds = RETRY_SECONDS[tries - 1] * random.uniform(0.8, 1.2)
+            seconds = retry_seconds(self._failures) * random.uniform(0.8, 1.2)
         self._hurry.clear()
         try:
             async with asyncio.timeout(seconds):
@@ -301,6 +266,14 @@ class Session:
         self.agents = known | {(agent.job, agent.rank): agent for agent in status.agents}
         self._become(SiteState.READY, " ".join(status.notes.values()))
         self._on_change(self)
+
+    async def _noticing(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What the site answers; that it did not is remembered, and raised."""
+        try:
+            return await ask()
+        except SiteError as error:
+            self._failed(error)
+            raise
 
     def _failed(self, error: ContinuumError) -> None:
         if self._closed:
