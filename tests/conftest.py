@@ -32,8 +32,9 @@ FOREIGN = (
 
 
 @pytest.fixture(scope="session", autouse=True)
-def isolated_run() -> Iterator[None]:
+def isolated_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Home and Jupyter folders for the whole run, short enough for Unix sockets."""
+    tmp_path_factory.getbasetemp()  # made now, not in the folder of a test that has its own
     with pytest.MonkeyPatch.context() as patch:
         root = Path(tempfile.mkdtemp(prefix="jct-"))
         use_folders(patch, root)
