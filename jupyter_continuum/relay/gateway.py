@@ -142,8 +142,9 @@ class Gateway(Exchange):
 
         ``reached_at`` is this node's own address towards it, where ``plug`` does not tell.
         """
-        if len(self._meetings) >= HANDSHAKES_AT_ONCE:
-            next(iter(self._meetings)).cancel()
+        waiting = [task for task in self._meetings if not task.cancelling()]
+        if len(waiting) >= HANDSHAKES_AT_ONCE:
+            waiting[0].cancel()
         door = Doorway(plug)
         task = asyncio.get_running_loop().create_task(self._meet(door, reached_at))
         self._tasks.add(task)

@@ -135,6 +135,24 @@ async def test_no_task_crosses_a_gap_and_what_must_waits_until_it_heals(home, no
     await gaps_become(north, {"north-1-0-0": [], "south-1-0-0": []})
 
 
+def fail_the_next_look(dask_scheduler) -> None:
+    verification = dask_scheduler.verification
+    look = verification._look
+
+    async def fail_once(*args: object) -> frozenset[str]:
+        verification._look = look
+        raise ZeroDivisionError
+
+    verification._look = fail_once
+
+
+async def test_an_error_that_nobody_foresaw_shuts_no_worker_out_for_ever(home, north):
+    await north.run_on_scheduler(fail_the_next_look)
+    await home.submit("south")
+    await joined(north, 2)
+    await gaps_become(north, {"north-1-0-0": [], "south-1-0-0": []})
+
+
 def states_of(dask_scheduler, keys) -> list[str]:
     return [dask_scheduler.tasks[key].state for key in keys]
 
