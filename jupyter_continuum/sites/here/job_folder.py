@@ -21,7 +21,7 @@ from jupyter_continuum.sites.here.process_tree import Leader, tree_is_alive
 from jupyter_continuum.sites.protocols import Agent, JobRequest, JobState
 
 START_SECONDS = 20
-"""A job that was being started this long ago and shows no process never ran."""
+"""A job that was being started this long ago and shows no process has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ class JobFolder:
     reason: str = ""
     started: datetime | None = None
     node_names: tuple[str, ...] = ()
+    interrupted: bool = False
+    """Whoever started it ended before it noted the process."""
 
     @property
     def ends_at(self) -> datetime | None:
@@ -97,6 +99,7 @@ def read_job(folder: Path, now: datetime) -> JobFolder | None:
         reason=reason,
         started=started,
         node_names=tuple(process["nodes"]) if process else (),
+        interrupted=state is JobState.RUNNING and "pid" not in process,
     )
 
 

@@ -64,6 +64,18 @@ async def start_tree(folder: Path, script: str, log: str, environment: Mapping[s
         return Leader(pid, 0.0)
 
 
+def find_leader(folder: Path, script: str) -> Leader | None:
+    """The first process of the tree that ``start_tree`` made; None when there is none."""
+    import psutil
+
+    command = ["/bin/sh", os.fspath(folder / script)]
+    for process in _members(folder):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.cmdline() == command:
+                return Leader(process.pid, process.create_time())
+    return None
+
+
 def tree_is_alive(leader: Leader) -> bool:
     """True while the first process runs."""
     import psutil

@@ -16,14 +16,14 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import private_dir, write_private
 from jupyter_continuum.sites import probe
 from jupyter_continuum.sites.here.job_folder import JobFolder, job_script, read_agent, read_job
-from jupyter_continuum.sites.here.process_tree import end_tree, start_tree
+from jupyter_continuum.sites.here.process_tree import Leader, end_tree, find_leader, start_tree
 from jupyter_continuum.sites.protocols import (
     Agent,
     Association,
@@ -34,6 +34,9 @@ from jupyter_continuum.sites.protocols import (
     SiteStatus,
 )
 
+SCRIPT, LOG = "job.sh", "job.log"
+SETTLED = timedelta(seconds=2)
+"""What was being started this long ago by somebody who has ended shows itself by now."""
 LOG_BYTES = 64 * 1024
 MAX_SOCKET_PATH = 107
 """Bytes in the path of a Unix socket (``sun_path`` has 108, with a NUL)."""
@@ -118,6 +121,10 @@ class ProcessLauncher(ABC):
         async with self._turns:
             now = datetime.now(UTC)
             jobs = self._read_jobs(now)
+            if interrupted := [job for job in jobs if job.interrupted]:
+                for job in interrupted:
+                    await self._resume(job, now)
+                jobs = self._read_jobs(now)
             turns = self.turns(jobs, now)
             for job in jobs:
                 turn = turns.get(job.name)
@@ -146,7 +153,7 @@ class ProcessLauncher(ABC):
 
     async def log(self, name: str) -> str:
         try:
-            with (self._job_folder(name) / "job.log").open("rb") as file:
+            with (self._job_folder(name) / LOG).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_BYTES))
                 return file.read(LOG_BYTES).decode(errors="replace")
         except FileNotFoundError:
@@ -182,9 +189,7 @@ class ProcessLauncher(ABC):
             write_private(folder / f"join-{rank}.json", secret)
         if request.program == "probe":
             write_private(folder / probe.FILE, probe.program().encode())
-        write_private(
-            folder / "job.sh", job_script(request, folder=folder, site=self.site).encode()
-        )
+        write_private(folder / SCRIPT, job_script(request, folder=folder, site=self.site).encode())
         asked = {
             "name": request.name,
             "submitted": datetime.now(UTC).isoformat(),
@@ -196,10 +201,9 @@ class ProcessLauncher(ABC):
         write_private(folder / "job.json", json.dumps(asked).encode())
 
     async def _start(self, job: JobFolder, nodes: tuple[str, ...]) -> None:
-        now = datetime.now(UTC).isoformat()
-        record: dict[str, object] = {"started": now, "nodes": list(nodes)}
+        now = datetime.now(UTC)
         # Before the process: after a crash in between, no second one is started.
-        write_private(job.path / "process.json", json.dumps(record).encode())
+        _note_start(job.path, now, nodes)
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {
             "JC_SITE": self.site,
@@ -207,9 +211,17 @@ class ProcessLauncher(ABC):
             "JC_SCRATCH": os.fspath(job.path),
             "JC_SOCKETS": os.fspath(private_dir(self.folder / "s")),
         }
-        leader = await start_tree(job.path, "job.sh", "job.log", environment)
-        record |= {"pid": leader.pid, "created": leader.created}
-        write_private(job.path / "process.json", json.dumps(record).encode())
+        leader = await start_tree(job.path, SCRIPT, LOG, environment)
+        _note_start(job.path, now, nodes, leader)
+
+    async def _resume(self, job: JobFolder, now: datetime) -> None:
+        """Find the process of a job whose start nobody saw to its end, or let it wait again."""
+        assert job.started is not None
+        leader = await asyncio.to_thread(find_leader, job.path, SCRIPT)
+        if leader is not None:
+            _note_start(job.path, job.started, job.node_names, leader)
+        elif not (job.path / LOG).exists() and now - job.started > SETTLED:
+            (job.path / "process.json").unlink(missing_ok=True)
 
     async def _time_out(self, job: JobFolder) -> None:
         write_private(job.path / "exit", b"TIMEOUT\n")
@@ -228,6 +240,15 @@ class ProcessLauncher(ABC):
         running = [job for job in jobs if job.state is JobState.RUNNING]
         found = [read_agent(path, job) for job in running for path in sorted(job.path.iterdir())]
         return tuple(agent for agent in found if agent)
+
+
+def _note_start(
+    folder: Path, started: datetime, nodes: Sequence[str], leader: Leader | None = None
+) -> None:
+    record: dict[str, object] = {"started": started.isoformat(), "nodes": list(nodes)}
+    if leader is not None:
+        record |= {"pid": leader.pid, "created": leader.created}
+    write_private(folder / "process.json", json.dumps(record).encode())
 
 
 def _as_job(job: JobFolder, turn: Turn | None) -> Job:

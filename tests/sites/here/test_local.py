@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -107,6 +108,42 @@ async def test_another_launcher_finds_the_job_by_its_folder(site):
     await restarted.cancel([asked.name])
     assert (await reached(site, asked.name, JobState.CANCELLED)).reason == "CANCELLED"
     assert tree(site, asked.name) == []
+
+
+def forget_process(site: LocalLauncher, **changes) -> Path:
+    """The record as it was when whoever started the job was killed in the middle."""
+    record = next(site.folder.glob("jobs/*/process.json"))
+    content = json.loads(record.read_text()) | changes
+    content = {key: content[key] for key in ("started", "nodes")}
+    record.write_text(json.dumps(content))
+    return record
+
+
+async def test_a_start_that_was_cut_short_after_the_process_finds_it(site):
+    await site.submit(request(site, "sleep 60"))
+    job = await reached(site, "jc-c-g-00000001", JobState.RUNNING)
+    before = next(site.folder.glob("jobs/*/process.json")).read_text()
+    record = forget_process(site)
+    assert (await reached(site, job.name, JobState.RUNNING)).name == job.name
+    assert json.loads(record.read_text()) == json.loads(before)
+    await site.cancel([job.name])
+
+
+async def test_a_start_that_was_cut_short_before_the_process_is_made_again(site):
+    await site.submit(request(site, "sleep 60"))
+    job = await reached(site, "jc-c-g-00000001", JobState.RUNNING)
+    folder = next(site.folder.glob("jobs/*"))
+    await process_tree.end_tree(folder, kill_after_seconds=0)
+    for trace in ("job.log", "exit"):
+        (folder / trace).unlink(missing_ok=True)
+    long_ago = (datetime.now(UTC) - timedelta(seconds=10)).isoformat()
+    record = forget_process(site, started=long_ago)
+    await reached(site, job.name, JobState.RUNNING)
+    async with asyncio.timeout(20):
+        while "pid" not in json.loads(record.read_text()):
+            await site.poll()
+    assert (await reached(site, job.name, JobState.RUNNING)).name == job.name
+    await site.cancel([job.name])
 
 
 async def test_cancel_ends_grandchildren_and_those_who_ignore_sigterm(site, monkeypatch):
