@@ -12,6 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jupyter_continuum import analysis
+    from jupyter_continuum.analysis.chunk import DeviceChunk
+    from jupyter_continuum.analysis.on_device import on_device
     from jupyter_continuum.workbench import (
         attach,
         clusters,
@@ -26,24 +29,32 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DeviceChunk",
     "__version__",
+    "analysis",
     "attach",
     "clusters",
     "connect",
     "foreign_clusters",
     "launch",
     "offers",
+    "on_device",
     "sites",
     "stop",
 ]
 
+_OF_ANALYSIS = ("DeviceChunk", "on_device")
 
-def __getattr__(name: str) -> Any:  # whatever the workbench's function is
+
+def __getattr__(name: str) -> Any:  # whatever the room's function is
     if name.startswith("_") or name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from jupyter_continuum import workbench
+    from importlib import import_module
 
-    return getattr(workbench, name)
+    if name == "analysis":
+        return import_module("jupyter_continuum.analysis")
+    room = "analysis" if name in _OF_ANALYSIS else "workbench"
+    return getattr(import_module(f"jupyter_continuum.{room}"), name)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ ContinuumError
 │   ├── HostKeyChanged    the host key is not the pinned one
 │   ├── CarrierDenied     the site does not allow this way to its workers; another may do
 │   └── SubmitRefused     the batch system said no
+├── AnalysisError         an analysis cannot be done with this array, device or cluster
 ├── RelayError            a byte stream could not be opened
 └── BrokerError           the broker does not answer, or is of another version
 
@@ -59,6 +60,10 @@ class SubmitRefused(SiteError):
     """The batch system said no; trying again without a change is useless."""
 
 
+class AnalysisError(ContinuumError):
+    """An analysis cannot be done with this array, on this device or on this cluster."""
+
+
 class RelayError(ContinuumError):
     """A byte stream between two processes of a cluster could not be opened."""
 
@@ -80,6 +85,7 @@ FAMILY: dict[str, type[ContinuumError]] = {
         HostKeyChanged,
         CarrierDenied,
         SubmitRefused,
+        AnalysisError,
         RelayError,
         BrokerError,
     )

@@ -17,6 +17,7 @@ PACKAGE = Path(jupyter_continuum.__file__).parent
 
 LAYERS = (
     {"server", "cli", "workbench"},
+    {"analysis"},
     {"broker"},
     {"environments"},
     {"cluster", "worker"},
@@ -48,10 +49,13 @@ WITHIN = {
 }
 """The floors of a room that has several, from the top down."""
 
-LIGHT = ("relay", "worker", "cluster")
+LIGHT = ("relay", "worker", "cluster", "analysis")
 """Rooms that run where there is only the worker environment."""
 HEAVY = {"pydantic", "yaml", "asyncssh", "papermill", "bokeh", "IPython", "ipykernel", "traitlets"}
+PYDANTIC = {"sites", "planning", "catalogue", "broker", "environments"}
+"""Rooms whose records are checked with it."""
 FOR_THE_WORKER = {
+    "array_api_compat",
     "cloudpickle",
     "cryptography",
     "dask",
@@ -62,8 +66,11 @@ FOR_THE_WORKER = {
     "psutil",
     "websockets",
 }
-WHERE_THERE_IS_ONE = {"pynvml"}
-"""Imported in a `try`, for what a site may have."""
+WHERE_THERE_IS_ONE = {
+    *("array_api_strict", "cupy", "cupyx", "matplotlib", "pynvml", "scipy", "torch"),
+    *("xarray", "zarr"),
+}
+"""Imported where it is used, for what a site or the asking side may have."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -192,7 +199,7 @@ def test_what_runs_at_a_site_needs_only_the_worker_environment(room: str) -> Non
             continue
         roots = {name.split(".")[0] for name in imports(path)}
         assert roots <= allowed, f"{path}: {sorted(roots - allowed)}"
-        heavy = {name for name in imports(path) if own(name) in {"sites", "planning", "catalogue"}}
+        heavy = {name for name in imports(path) if own(name) in PYDANTIC}
         assert not heavy, f"{path} reaches into rooms that need pydantic: {sorted(heavy)}"
 
 
@@ -228,6 +235,14 @@ def loaded_by(statement: str) -> set[str]:
         (
             "import jupyter_continuum.broker.broker, jupyter_continuum.sites.kubernetes.launcher",
             {"kr8s", "httpx", "httpx_ws", "asyncssh", "dask", "distributed"},
+        ),
+        (
+            "import jupyter_continuum as jc; jc.on_device",
+            {"asyncio", "cupy", "dask", "distributed", "numpy", "pydantic", "scipy", "torch"},
+        ),
+        (
+            "import jupyter_continuum as jc; jc.on_device(lambda xp, x: x)(1)",
+            HEAVY - {"yaml"} | {"matplotlib", "scipy", "torch", "xarray", "zarr"},
         ),
         ("import jupyter_continuum.relay.hub", HEAVY | {"distributed", "dask", "numpy"}),
     ],

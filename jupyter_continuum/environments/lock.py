@@ -15,7 +15,10 @@ from jupyter_continuum.errors import ContinuumError
 
 OURS = "jupyter-continuum"
 ROOTS = ("cryptography", "dask", "distributed", "numpy", "websockets")
-"""The ``worker`` dependency group of ``pyproject.toml``; ours comes without its dependencies."""
+ANALYSIS = ("array-api-compat",)
+"""With `ROOTS` the ``worker`` dependency group of ``pyproject.toml``; ours comes without its
+dependencies. That of analyses goes along where it is installed here: without them here
+nobody can ask a worker for one, and the lock stays closed."""
 GPU = {"cuda12": "cupy-cuda12x", "cuda13": "cupy-cuda13x", "rocm": "cupy-rocm-7-0"}
 """CuPy by what the GPUs of a site need. AMD has x86_64 wheels alone."""
 
@@ -68,7 +71,9 @@ def worker_lock(target: Target, *, gpu: str = "", extra: Sequence[str] = ()) -> 
     """
     if gpu == "rocm" and target.machine != "x86_64":
         raise ContinuumError(f"CuPy has no wheel for ROCm on {target.machine}. Leave --gpu out.")
-    asked = [parse_requirement(text) for text in (*ROOTS, *([GPU[gpu]] if gpu else ()), *extra)]
+    analysis = [name for name in ANALYSIS if installed(Requirement(name))]
+    device = [GPU[gpu]] if gpu else []
+    asked = [parse_requirement(text) for text in (*ROOTS, *analysis, *device, *extra)]
     return lock_of(asked, target)
 
 

@@ -23,7 +23,10 @@ from packaging.utils import canonicalize_name
 
 from tests.rig.daemons import RigError
 
-ROOTS = ("cryptography", "dask", "distributed", "numpy", "websockets")
+ROOTS = (
+    *("array-api-compat", "cryptography"),
+    *("dask", "distributed", "numpy", "websockets"),
+)
 """The ``worker`` dependency group."""
 MOST_PACKAGES = 30
 PROJECT = "jupyter_continuum"
