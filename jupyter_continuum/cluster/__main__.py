@@ -74,7 +74,7 @@ async def run(
         security=security(
             key=identity.key, certificate=signed["certificate"], authority=signed["ca"]
         ),
-        dashboard=True,
+        dashboard=False,  # its plots are loaded when a page is first asked for
         cluster=cluster["name"],
         dashboard_socket=folder / DASHBOARD,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections import defaultdict
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +50,18 @@ class ContinuumScheduler(GapScheduler):
         if self._dashboard_socket is None:
             super().start_http_server(routes, dashboard_address, default_port, ssl_options)  # type: ignore[no-untyped-call]
             return
-        self.http_application, self.http_server = http_socket.serve(routes, self._dashboard_socket)
+        self.http_application, self.http_server = http_socket.serve(
+            routes, self._dashboard_socket, self._load_plots
+        )
         # Dask puts the "port" into the link to the dashboard that a client shows, and a process
         # may be the client of several clusters: this tells them apart.
         self.http_server.port = self._cluster  # type: ignore[attr-defined]
         self.services["dashboard"] = self.http_server
+
+    async def _load_plots(self) -> None:
+        """Dask's plots, whose import takes longer than all the rest of a scheduler's start."""
+        plots = await asyncio.to_thread(import_module, "distributed.dashboard.scheduler")
+        plots.connect(self.http_application, self.http_server, self)
 
     async def _stop_services(self) -> None:
         await super()._stop_services()  # type: ignore[no-untyped-call]
