@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 pytest_plugins = ["tests.rig.fixtures", "tests.rig.kubernetes.fixtures"]
+
+# Ctrl-C is tested, and a run that was started in the background ignores it, with all it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FOLDERS = {
     "HOME": "home",
