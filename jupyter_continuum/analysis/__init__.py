@@ -5,6 +5,11 @@ device        which of them this process uses; chosen by the worker, never by th
 chunk         arrays that stay on a worker's device between tasks
 on_device     your own kernel
 placement     which workers get which share of the chunks; pure
+cuts          how an array is cut into chunks; pure
+method        the form every analysis has: map, combine, finalise
+sources       what is read: NumPy, Dask, zarr and xarray arrays, and kept ones
+crew          who works: the threads of this process, or the workers of a cluster
+scan          an analysis over all chunks of an array
 
 What runs on a worker needs numpy and array-api-compat; importing this imports no array library.
 """
@@ -19,14 +24,19 @@ from jupyter_continuum.analysis.on_device import on_device
 if TYPE_CHECKING:
     from jupyter_continuum.analysis.chunk import DeviceChunk
     from jupyter_continuum.analysis.device import backend, use
-
-__all__ = ["DeviceChunk", "backend", "on_device", "use"]
+    from jupyter_continuum.analysis.method import Analysis
+    from jupyter_continuum.analysis.scan import keep, run
 
 _WHERE = {
+    "Analysis": "method",
     "DeviceChunk": "chunk",
     "backend": "device",
+    "keep": "scan",
+    "run": "scan",
     "use": "device",
 }
+
+__all__ = ["Analysis", "DeviceChunk", "backend", "keep", "on_device", "run", "use"]
 
 
 def __getattr__(name: str) -> Any:  # whatever the module holds

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import jupyter_continuum as jc
+from jupyter_continuum.analysis.cuts import Chunk, Layout
 from jupyter_continuum.analysis.device import backend
+from jupyter_continuum.analysis.method import Analysis
 
 
 @jc.on_device
@@ -21,3 +24,46 @@ def double(xp: Any, x: Any, *, by: Any = 2) -> Any:
 
 def where(_: Any = None) -> str:
     return backend().name
+
+
+@dataclass(frozen=True)
+class Sum:
+    sum: float
+    chunks: int
+
+
+@dataclass(frozen=True)
+class Total(Analysis[tuple[Any, int], Sum]):
+    """The sum, along any axis and with no halo."""
+
+    def layout(self, shape: tuple[int, ...], dtype: Any) -> Layout:
+        return Layout(axes=tuple(range(len(shape))))
+
+    def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:
+        return xp.sum(block, dtype=xp.float64), 1
+
+    def combine(self, first: tuple[Any, int], second: tuple[Any, int]) -> tuple[Any, int]:
+        return first[0] + second[0], first[1] + second[1]
+
+    def finalise(self, partial: tuple[Any, int]) -> Sum:
+        return Sum(float(partial[0]), partial[1])
+
+
+@dataclass(frozen=True)
+class Borders(Analysis[int, int]):
+    """How many elements of `numpy.arange` do not see the neighbours they should."""
+
+    def layout(self, shape: tuple[int, ...], dtype: Any) -> Layout:
+        return Layout(axes=(0, 1), halo={0: (2, 1), 1: (0, 3)})
+
+    def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:
+        rows, columns = chunk.outer
+        down = xp.arange(rows.start, rows.stop, dtype=block.dtype, device=block.device)
+        along = xp.arange(columns.start, columns.stop, dtype=block.dtype, device=block.device)
+        return xp.sum(xp.astype(block != 40 * down[:, None] + along[None, :], xp.int64))
+
+    def combine(self, first: int, second: int) -> int:
+        return first + second
+
+    def finalise(self, partial: int) -> int:
+        return int(partial)

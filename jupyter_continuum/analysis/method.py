@@ -1,0 +1,73 @@
+"""The form every analysis has: map -> combine -> finalise.
+
+A chunk becomes a small partial result on a worker's device; partials are combined on the host,
+always in the order of the chunks, so that no result depends on which worker was done first.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from jupyter_continuum.analysis.cuts import Chunk, Layout
+
+if TYPE_CHECKING:
+    import numpy as np
+
+P = TypeVar("P")
+"""A partial: NumPy arrays and numbers, in whatever containers."""
+R = TypeVar("R", covariant=True)
+
+
+class Analysis(ABC, Generic[P, R]):
+    """One analysis with its options; a frozen dataclass, since it travels to the workers."""
+
+    @abstractmethod
+    def layout(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout:
+        """How an array may be cut; AnalysisError where it does not fit this analysis."""
+
+    @abstractmethod
+    def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:
+        """The partial of one chunk: ``block`` is on the device, and has the shape of ``outer``."""
+
+    @abstractmethod
+    def combine(self, first: P, second: P) -> P:
+        """The partial of two neighbouring runs of chunks; it may change ``first``."""
+
+    @abstractmethod
+    def finalise(self, partial: P) -> R:
+        """The result."""
+
+
+class InOrder(Generic[P]):
+    """Combines partials that come in any order along one fixed binary tree.
+
+    The tree depends on the number of chunks alone. Rounding errors grow with its depth, as in
+    pairwise summation (Higham, doi:10.1137/0914050), and it holds no more than the partials
+    that still miss their neighbour.
+    """
+
+    def __init__(self, count: int, combine: Callable[[P, P], P]) -> None:
+        self._count = count
+        self._combine = combine
+        self._waiting: dict[tuple[int, int], P] = {}
+
+    def add(self, index: int, partial: P) -> None:
+        level, count = 0, self._count
+        while count > 1:
+            other = index ^ 1
+            if other < count:
+                if (level, other) not in self._waiting:
+                    break
+                found = self._waiting.pop((level, other))
+                pair = (partial, found) if index < other else (found, partial)
+                partial = self._combine(*pair)
+            level, index, count = level + 1, index // 2, (count + 1) // 2
+        self._waiting[level, index] = partial
+
+    @property
+    def result(self) -> P:
+        """Of all chunks, once each was added."""
+        (partial,) = self._waiting.values()
+        return partial
