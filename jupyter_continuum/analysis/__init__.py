@@ -10,6 +10,14 @@ method        the form every analysis has: map, combine, finalise
 sources       what is read: NumPy, Dask, zarr and xarray arrays, and kept ones
 crew          who works: the threads of this process, or the workers of a cluster
 scan          an analysis over all chunks of an array
+sums          what analyses compute with
+draws         random numbers that are the same on every library
+
+spectra       power spectra: radially averaged ones of images, Welch's of series
+components    principal components
+clusters      k-means
+anomalies     rolling anomalies of sensor series
+montecarlo    means of functions of random numbers
 
 What runs on a worker needs numpy and array-api-compat; importing this imports no array library.
 """
@@ -22,21 +30,46 @@ from typing import TYPE_CHECKING, Any
 from jupyter_continuum.analysis.on_device import on_device
 
 if TYPE_CHECKING:
+    from jupyter_continuum.analysis.anomalies import RollingAnomalies
     from jupyter_continuum.analysis.chunk import DeviceChunk
+    from jupyter_continuum.analysis.clusters import k_means
+    from jupyter_continuum.analysis.components import PrincipalComponents
     from jupyter_continuum.analysis.device import backend, use
     from jupyter_continuum.analysis.method import Analysis
+    from jupyter_continuum.analysis.montecarlo import monte_carlo
     from jupyter_continuum.analysis.scan import keep, run
+    from jupyter_continuum.analysis.spectra import RadialSpectrum, Welch
 
 _WHERE = {
     "Analysis": "method",
     "DeviceChunk": "chunk",
+    "PrincipalComponents": "components",
+    "RadialSpectrum": "spectra",
+    "RollingAnomalies": "anomalies",
+    "Welch": "spectra",
     "backend": "device",
+    "k_means": "clusters",
     "keep": "scan",
+    "monte_carlo": "montecarlo",
     "run": "scan",
     "use": "device",
 }
 
-__all__ = ["Analysis", "DeviceChunk", "backend", "keep", "on_device", "run", "use"]
+__all__ = [
+    "Analysis",
+    "DeviceChunk",
+    "PrincipalComponents",
+    "RadialSpectrum",
+    "RollingAnomalies",
+    "Welch",
+    "backend",
+    "k_means",
+    "keep",
+    "monte_carlo",
+    "on_device",
+    "run",
+    "use",
+]
 
 
 def __getattr__(name: str) -> Any:  # whatever the module holds

@@ -14,6 +14,7 @@ from typing import IO
 import pytest
 from distributed import Client, LocalCluster
 
+from jupyter_continuum.analysis import scan
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.chunk import residents
 from jupyter_continuum.analysis.device import VARIABLE, use
@@ -67,7 +68,7 @@ def threads() -> Iterator[list[threading.Thread]]:
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client with NumPy, a worker ``plain`` with NumPy, and one with a device, ``gpu``."""
-    options = {"n_workers": 0, "processes": False, "dashboard_address": None}
+    options = {"n_workers": 0, "processes": False, "dashboard_address": "127.0.0.1:0"}
     with (
         LocalCluster(**options, protocol="tcp") as cluster,
         Client(cluster) as client,
@@ -96,3 +97,18 @@ def start_worker(
         env=os.environ | {VARIABLE: library, "PYTHONPATH": ROOT},
         stderr=log,
     )
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of some kilobytes, so that small arrays have many."""
+    monkeypatch.setattr(scan, "WANTED", {True: 4000, False: 4000})
+    monkeypatch.setattr(scan, "LEAST", 4000)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_window() -> None:
+    """Plots are drawn, and shown to nobody."""
+    import matplotlib
+
+    matplotlib.use("agg")

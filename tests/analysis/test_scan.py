@@ -20,7 +20,7 @@ from distributed import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_continuum.analysis import scan as running
+from jupyter_continuum.analysis import scan
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.crew import Hands
 from jupyter_continuum.analysis.cuts import Layout, chunk_lengths, cut
@@ -90,13 +90,6 @@ def test_partials_are_combined_in_order_whenever_they_come(count: int, data: st.
     assert results[0] == results[1]
     plain = results[0].replace("(", "").replace(")", "")
     assert plain == "".join(f"{index}," for index in range(count))
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some ten chunks of the arrays of these tests."""
-    monkeypatch.setattr(running, "WANTED", {True: 2000, False: 2000})
-    monkeypatch.setattr(running, "LEAST", 2000)
 
 
 def sources(folder: Path) -> dict[str, Any]:
@@ -246,7 +239,7 @@ def test_a_run_does_not_wait_for_the_chunk_of_a_slow_worker(
     monkeypatch: pytest.MonkeyPatch, device: Backend
 ) -> None:
     crew = Unequal()
-    monkeypatch.setattr(running, "Here", lambda: crew)
+    monkeypatch.setattr(scan, "Here", lambda: crew)
     seen: list[Progress] = []
     assert run(Total(), X, progress=seen.append).sum == X.sum()
     assert crew.started.count("slow") == 1
