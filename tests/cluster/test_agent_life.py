@@ -82,7 +82,7 @@ async def test_refused_agent_says_why_and_ends(home):
 
 
 async def test_nobody_calls_so_the_lease_ends_it(home):
-    job = await home.submit("sitea", lease=2)
+    job = await home.submit("sitea", lease=4)
     async with home.client() as client:
         await ready(client, 1)
     home.hub.send_signal(signal.SIGSTOP)  # silence, not a closed connection
@@ -91,7 +91,7 @@ async def test_nobody_calls_so_the_lease_ends_it(home):
     finally:
         home.hub.send_signal(signal.SIGCONT)
     assert found.state is JobState.ENDED
-    assert "nothing was heard from the cluster for 2 s" in await home.log("sitea", job)
+    assert "nothing was heard from the cluster for 4 s" in await home.log("sitea", job)
     assert processes_of(home, "sitea", job) == []
 
 
@@ -99,7 +99,7 @@ async def test_results_are_handed_over_before_walltime(home):
     await home.submit("siteb", number=1)
     async with home.client() as client:
         await ready(client, 1)
-        job = await home.submit("sitea", number=1, walltime_seconds=20)
+        job = await home.submit("sitea", number=1, walltime_seconds=30)
         await ready(client, 2)
         kept = client.submit(
             np.arange, 1000, workers=["sitea-1-0-0"], allow_other_workers=True, retries=0
