@@ -17,6 +17,8 @@ spectra       power spectra: radially averaged ones of images, Welch's of series
 components    principal components
 clusters      k-means
 anomalies     rolling anomalies of sensor series
+climate       monthly climatology, trend and anomalies of fields over time
+segmentation  objects in images larger than memory
 montecarlo    means of functions of random numbers
 
 What runs on a worker needs numpy and array-api-compat; importing this imports no array library.
@@ -32,22 +34,27 @@ from jupyter_continuum.analysis.on_device import on_device
 if TYPE_CHECKING:
     from jupyter_continuum.analysis.anomalies import RollingAnomalies
     from jupyter_continuum.analysis.chunk import DeviceChunk
+    from jupyter_continuum.analysis.climate import ClimateStatistics, climatology
     from jupyter_continuum.analysis.clusters import k_means
     from jupyter_continuum.analysis.components import PrincipalComponents
     from jupyter_continuum.analysis.device import backend, use
     from jupyter_continuum.analysis.method import Analysis
     from jupyter_continuum.analysis.montecarlo import monte_carlo
     from jupyter_continuum.analysis.scan import keep, run
+    from jupyter_continuum.analysis.segmentation import Segmentation
     from jupyter_continuum.analysis.spectra import RadialSpectrum, Welch
 
 _WHERE = {
     "Analysis": "method",
+    "ClimateStatistics": "climate",
     "DeviceChunk": "chunk",
     "PrincipalComponents": "components",
     "RadialSpectrum": "spectra",
     "RollingAnomalies": "anomalies",
+    "Segmentation": "segmentation",
     "Welch": "spectra",
     "backend": "device",
+    "climatology": "climate",
     "k_means": "clusters",
     "keep": "scan",
     "monte_carlo": "montecarlo",
@@ -57,12 +64,15 @@ _WHERE = {
 
 __all__ = [
     "Analysis",
+    "ClimateStatistics",
     "DeviceChunk",
     "PrincipalComponents",
     "RadialSpectrum",
     "RollingAnomalies",
+    "Segmentation",
     "Welch",
     "backend",
+    "climatology",
     "k_means",
     "keep",
     "monte_carlo",

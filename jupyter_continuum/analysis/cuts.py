@@ -67,8 +67,9 @@ def chunk_lengths(
         lengths[axis] = min(length, shape[axis])
     blocks = blocks or [1] * len(shape)
     free = [axis for axis in layout.axes if axis not in layout.length]
-    for axis in free:  # whole blocks, as many as are wanted
-        unit = _multiple(max(blocks[axis], 1), layout.step.get(axis, 1))
+    for axis in free:  # whole blocks, as many as are wanted, and no more halo than chunk
+        least = max(blocks[axis], sum(layout.halo.get(axis, (0, 0))), 1)
+        unit = _multiple(least, layout.step.get(axis, 1))
         _shorten(lengths, axis, unit, itemsize, layout, bytes_wanted)
     for axis in free:  # less than a block, only where it must be
         _shorten(lengths, axis, layout.step.get(axis, 1), itemsize, layout, bytes_at_most)
