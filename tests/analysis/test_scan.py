@@ -30,7 +30,7 @@ from jupyter_continuum.analysis.sources import as_source, load
 from jupyter_continuum.errors import AnalysisError
 from tests.analysis.kernels import Borders, Total
 
-X = np.arange(60.0 * 40).reshape(60, 40)
+X = np.arange(120.0 * 40).reshape(120, 40)
 SHAPES = st.lists(st.integers(1, 40), min_size=1, max_size=3)
 
 
