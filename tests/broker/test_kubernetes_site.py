@@ -234,6 +234,8 @@ def wait_for_site(met: Callable[[View], bool], *, seconds: float = 60) -> View:
         time.sleep(0.1)
 
 
+# Their image is theirs: Dask says what differs, here pandas.
+@pytest.mark.filterwarnings("ignore:Mismatched versions")
 def test_clusters_of_the_dask_operator_are_listed_and_attached_to(
     dask_operator: DaskOperator, kube: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:

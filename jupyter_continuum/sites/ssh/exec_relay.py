@@ -253,6 +253,8 @@ class Relay:
         stream.watched = wanted
 
     def serve(self, stream: Stream, events: int) -> None:
+        if self.streams.get(stream.number) is not stream:
+            return  # forgotten since `select` saw it, by what came from the broker with it
         try:
             if events & selectors.EVENT_WRITE:
                 self.write_out(stream)

@@ -11,6 +11,7 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_continuum.errors import SiteUnreachable
@@ -138,6 +139,33 @@ async def test_it_runs_under_every_python_there_is(python, echo, tmp_path):
         assert heard.data == b"hello"
         with pytest.raises(SiteUnreachable, match="refused"):
             await streams.open(Endpoint(host="127.0.0.1", port=1), Heard())
+
+
+async def test_what_comes_while_a_stream_is_closed_harms_no_other(echo):
+    """As when a gateway speaks first, and the broker has only tried whether it is there."""
+    came: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def serve(reader, writer):
+        await came.put(writer)
+
+    async with running(sys.executable) as (streams, process):
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            where = Endpoint(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+            stream = await streams.open(where, Heard())
+            gateway = await came.get()
+            program = psutil.Process(process.pid)
+            program.suspend()  # so that it finds both at once, in this order
+            stream.close()
+            await process.stdin.drain()
+            gateway.write(b"hello")
+            await gateway.drain()
+            program.resume()
+            heard = Heard()
+            other = await streams.open(echo, heard)
+            other.write(b"still here")
+            await heard.until(lambda heard: heard.data == b"still here")
+            gateway.close()
 
 
 def test_it_is_written_in_the_oldest_python_it_promises():
