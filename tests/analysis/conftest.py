@@ -65,7 +65,7 @@ def threads() -> Iterator[list[threading.Thread]]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client with NumPy, a worker ``plain`` with NumPy, and one with a device, ``gpu``."""
     options = {"n_workers": 0, "processes": False, "dashboard_address": "127.0.0.1:0"}
