@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -114,19 +115,6 @@ async def running(python: str, **environment: str):
             assert await process.wait() == 0, "it ends with its input"
 
 
-@pytest.fixture
-async def echo():
-    async def serve(reader, writer):
-        while data := await reader.read(2**16):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield Endpoint(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
-
-
 @pytest.mark.parametrize("python", pythons())
 async def test_it_runs_under_every_python_there_is(python, echo, tmp_path):
     (tmp_path / "python3").symlink_to(python)
@@ -166,6 +154,8 @@ async def test_what_comes_while_a_stream_is_closed_harms_no_other(echo):
             other.write(b"still here")
             await heard.until(lambda heard: heard.data == b"still here")
             gateway.close()
+            with contextlib.suppress(ConnectionError):
+                await gateway.wait_closed()
 
 
 def test_it_is_written_in_the_oldest_python_it_promises():

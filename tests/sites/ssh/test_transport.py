@@ -257,16 +257,9 @@ async def test_forwarding_denied_is_said_when_it_is_asked_for(slurm_site_b, tmp_
 
 
 @pytest.fixture
-async def echo_there():
+def echo_there(echo):
     """Beside ``sitea``, whose login node is this machine."""
-
-    async def serve(reader, writer):
-        while data := await reader.read(2**16):
-            writer.write(data)
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield Agent("jc-t", 0, "n", (Endpoint("127.0.0.1", server.sockets[0].getsockname()[1]),))
+    return Agent("jc-t", 0, "n", (echo,))
 
 
 def by_exec(visit: Visit) -> Carrier:
