@@ -15,6 +15,9 @@ from tornado.web import ErrorHandler
 
 Load = Callable[[], Awaitable[None]]
 
+LISTING = "/individual-plots.json"
+"""A route of distributed's own that tells which plots there are."""
+
 
 class Pages(RoutingApplication):
     """distributed's routes, and more of them that are loaded when they are first asked for."""
@@ -26,10 +29,10 @@ class Pages(RoutingApplication):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         handler = super().find_handler(request, **kwargs)
-        known = handler is not None and not issubclass(handler.handler_class, ErrorHandler)
-        if known or (self._loading is not None and self._loading.done()):
+        if self._loading is not None and self._loading.done():
             return handler
-        return _Later(self, request)
+        known = handler is not None and not issubclass(handler.handler_class, ErrorHandler)
+        return handler if known and request.path != LISTING else _Later(self, request)
 
     async def load(self) -> None:
         if self._loading is None:

@@ -51,6 +51,15 @@ async def test_a_workers_page_shows_tasks_results_stacks_and_log_and_runs_nothin
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", ["status", "individual-plots.json"])
+async def test_dasks_plots_are_there_when_they_are_first_asked_for(home, path):
+    """Their import takes longer than a scheduler's start, which therefore goes without."""
+    answer = await page(home, path)
+    assert answer.code == 200
+    told = {"status": "Dask", "individual-plots.json": "task-stream"}
+    assert told[path] in answer.body.decode()
+
+
 async def test_a_worker_that_is_not_there_has_no_page(home):
     assert (await page(home, "worker/nobody/main")).code == 404
 
