@@ -29,6 +29,11 @@ class Supervised:
         self._closing = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
+    @property
+    def address(self) -> str:
+        """Where the cluster knows this worker; "" while there is none."""
+        return (self._nanny.worker_address if self._nanny is not None else None) or ""
+
     async def run(self) -> None:
         """Start, wait, start again; backs off while starting fails."""
         self._running = asyncio.current_task()

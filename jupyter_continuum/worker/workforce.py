@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from distributed import Security
 
     from jupyter_continuum.worker.node import ContinuumNanny
+
+ASK_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +72,39 @@ class Workforce:
                 tasks.create_task(worker.run())
 
     async def hand_over(self, *, limit_seconds: float) -> None:
-        """Ask the scheduler to move all results to other workers, and to retire these."""
+        """Ask the scheduler to move all results to other workers, and to retire these.
+
+        It refuses while no other worker can take a result, so it is asked again: one may be
+        joining, or be about to be reached.
+        """
+        left = set(self._secure)
+        why = f"no answer within {limit_seconds:.0f} s"
+        try:
+            async with asyncio.timeout(limit_seconds), self._dial_scheduler() as scheduler:
+                while True:
+                    retired = await scheduler.retire_workers(
+                        names=[*left], close_workers=True, remove=True
+                    )
+                    left -= {each["name"] for each in retired.values()}
+                    if not await self._hold_results(scheduler, left):
+                        break
+                    why = "no other worker can take them"
+                    await asyncio.sleep(ASK_AGAIN_SECONDS)
+        except (OSError, TimeoutError) as error:
+            words = str(error) or why
+            say(f"could not hand over: {words}; results held here are computed again")
+            return
+        say(f"handed over: {len(self._secure) - len(left)} of {len(self._secure)} workers retired")
+
+    def _dial_scheduler(self) -> Any:  # distributed's rpc, which is not typed
         from distributed.core import rpc
 
-        names = list(self._secure)
         connection = next(iter(self._secure.values())).get_connection_args("worker")
-        try:
-            async with (
-                asyncio.timeout(limit_seconds),
-                rpc(self._scheduler, connection_args=connection) as scheduler,
-            ):
-                retired = await scheduler.retire_workers(
-                    names=names, close_workers=True, remove=True
-                )
-            say(f"handed over: {len(retired)} of {len(names)} workers retired")
-        except (OSError, TimeoutError) as error:
-            words = str(error) or f"no answer within {limit_seconds:.0f} s"
-            say(f"could not hand over: {words}; results held here are computed again")
+        return rpc(self._scheduler, connection_args=connection)
+
+    async def _hold_results(self, scheduler: Any, names: Collection[str]) -> bool:
+        addresses = [each.address for each in self._workers if each.name in names and each.address]
+        return bool(addresses) and any((await scheduler.has_what(workers=addresses)).values())
 
     async def close(self, *, timeout_seconds: float) -> None:
         """End all worker processes now."""

@@ -134,6 +134,41 @@ async def test_sigterm_hands_over_and_ends(home):
     assert not list((home.folder / "sitea" / "s").iterdir())
 
 
+async def test_results_are_handed_over_as_soon_as_somebody_can_take_them(home):
+    def set_gaps(worker: str, sites: set[str], dask_scheduler) -> None:
+        dask_scheduler.set_gaps(worker, frozenset(sites))
+
+    await home.submit("siteb")
+    async with home.client() as client:
+        await ready(client, 1)
+        [other] = (await client.scheduler.identity(n_workers=-1))["workers"]
+        job = await home.submit("sitea")
+        await ready(client, 2)
+        kept = client.submit(np.arange, 10, workers=["sitea-1-0-0"], allow_other_workers=True)
+        await wait(kept)
+        await client.run_on_scheduler(set_gaps, other, {"sitea"})
+        agent_of(home, "sitea", job).send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            while "leaving" not in await home.log("sitea", job):
+                await asyncio.sleep(0.05)
+        await client.run_on_scheduler(set_gaps, other, set())
+        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+    assert "handed over: 1 of 1" in await home.log("sitea", job)
+
+
+async def test_without_another_worker_results_are_not_handed_over_in_vain(home):
+    job = await home.submit("sitea")
+    async with home.client() as client:
+        await ready(client, 1)
+        kept = client.submit(np.arange, 10)
+        await wait(kept)
+        start = time.monotonic()
+        agent_of(home, "sitea", job).send_signal(signal.SIGTERM)
+        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+        assert time.monotonic() - start < 3 + 5  # what it may take, and its end
+    assert "no other worker can take them" in await home.log("sitea", job)
+
+
 async def test_killed_worker_comes_back_and_its_task_is_done(home):
     await home.submit("sitea")
     async with home.client() as client:

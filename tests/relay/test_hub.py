@@ -22,6 +22,7 @@ class Steered:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unasked: list[dict] = []
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
@@ -33,17 +34,25 @@ class Steered:
         await self.connect()
 
     async def connect(self) -> None:
+        self._unasked.clear()
         self.reader, self.writer = await asyncio.open_unix_connection(self.folder / "hub.ctl")
 
     def order(self, **what) -> None:
         self.writer.write(json.dumps(what).encode() + b"\n")
 
     async def news(self, on: str) -> dict:
+        """The next of its kind; the others are kept, as no order of them is promised."""
+        for message in self._unasked:
+            if message["on"] == on:
+                self._unasked.remove(message)
+                return message
         async with asyncio.timeout(20):
             while True:
                 message = json.loads(await self.reader.readline())
                 if message["on"] == on:
                     return message
+                if message["on"] != "stats":  # of which the newest is wanted
+                    self._unasked.append(message)
 
     def dial(self, path: Path, key: bytes = KEY) -> None:
         self.order(do="dial", agent="a.0", path=str(path), key=key.hex())
