@@ -14,8 +14,9 @@ from pathlib import Path
 
 from distributed import Client
 
+from jupyter_continuum.sites.emulation import EmulatedSite
+from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher
-from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import Endpoint
 from tests.cluster.conftest import Home, started_home
 from tests.rig.daemons import RigError
@@ -114,7 +115,7 @@ async def bare_agents(image: Image, program: str, cgroup: str) -> AsyncIterator[
         )
         script.chmod(0o700)
         settings = EmulatedSite(queue_seconds=0, nodes=8)
-        launcher = EmulatedLauncher(SITE, settings, home.folder / SITE)
+        launcher = EmulatedLauncher(Conditions(settings, SITE), home.folder / SITE)
         home.sites[SITE] = (launcher, Straight())
         async with home.client() as client:
             yield BareAgents(home, client, script)

@@ -44,7 +44,8 @@ WITHIN = {
         {"ssh"},
         {"dialled", "announcements", "interpreter"},
         {"probe"},
-        {"finish", "protocols", "profile", "sockets", "text"},
+        {"profile"},
+        {"emulation", "finish", "protocols", "sockets", "text"},
     ),
 }
 """The floors of a room that has several, from the top down."""

@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _listing_words(command)
     _connect_words(command)
     _cluster_words(command)
+    _teaching_words(command)
     _other_words(command)
     return top
 
@@ -190,10 +191,10 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("--all", action="store_true", help="every cluster")
 
 
-def _other_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
+def _teaching_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
     add = command(
         "demo",
-        "three imitated sites on this machine, one cluster over them, a notebook on it",
+        "imitated sites on this machine, one cluster over them, a notebook on it",
         json=True,
         interrupted=DEMO_ENDED,
     )
@@ -203,8 +204,30 @@ def _other_words(command: Callable[..., Callable[..., argparse.Action]]) -> None
         help="run the notebook, without a browser, and print a summary",
     )
     add("--notebook", metavar="FILE", help="another notebook than the first one")
+    add("--class", dest="class_file", metavar="FILE", help="another class than the shipped one")
     add("--port", type=int, default=8888, help="of JupyterLab; the next free one is taken")
 
+    add = command(
+        "teach",
+        "give yourself the imitated sites and the cluster of a class, from its one file",
+        json=True,
+        interrupted=LAUNCH_GOES_ON,
+    )
+    add("file", metavar="FILE", help="YAML; `notebooks/class.yaml` is an example")
+
+    add = command("fault", "let something go wrong at an imitated site, now", json=True)
+    add("site", metavar="SITE", help="alone: what its class keeps for this moment goes wrong")
+    add("--down", action="store_true", help="its nodes fail: jobs end, and none starts")
+    add("--away", action="store_true", help="it is cut off: nothing answers, and jobs go on")
+    add("--queue-seconds", type=float, metavar="N", help="jobs wait so long")
+    add("--max-walltime-minutes", type=int, metavar="N", help="longer jobs are ended")
+    add("--delay-ms", type=float, metavar="N", help="of its link, one way")
+    add("--rate-mbit", type=float, metavar="N", help="of its link")
+    add("--for-seconds", type=float, metavar="N", help="then all is well again")
+    add("--over", action="store_true", help="all that was wrong is over")
+
+
+def _other_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
     add = command(
         "address", "where workers dial out to, at sites that nobody can dial into", json=True
     )

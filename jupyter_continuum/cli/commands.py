@@ -21,6 +21,8 @@ HOME = {
     "dashboard": "dashboard",
     "rbac": "rbac",
     "demo": "demo",
+    "teach": "teach",
+    "fault": "fault",
     "doctor": "doctor",
 }
 

@@ -1,11 +1,10 @@
-"""``demo``: three imitated sites on this machine, one cluster over them, a notebook on it."""
+"""``demo``: the imitated sites of a class, one cluster over them, and a notebook on it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -14,53 +13,46 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from jupyter_continuum.broker.client import call_broker, open_broker
-from jupyter_continuum.cli.launch import Progress
+from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.catalogue.document import read
 from jupyter_continuum.cli.playground import leftovers, playground, wait_for_nothing
+from jupyter_continuum.cli.teach import Tell, open_class
 from jupyter_continuum.cli.terminal import note, print_json, say
 from jupyter_continuum.errors import BrokerError, ContinuumError
+from jupyter_continuum.planning.classroom import Classroom, classroom_of
 
-CLUSTER = "demo"
 NOTEBOOK = "01-one-cluster-many-sites.ipynb"
-SITES: dict[str, dict[str, Any]] = {  # fields of an EmulatedSite, and a name
-    "fjord": {
-        "name": "Fjord, an imitation in Norway",
-        "emulated": {"country": "NO", "queue_seconds": 1, "delay_ms": 18, "rate_mbit": 400},
-    },
-    "glacier": {
-        "name": "Glacier, an imitation in Switzerland",
-        "emulated": {"country": "CH", "queue_seconds": 3, "delay_ms": 8, "rate_mbit": 1000},
-    },
-    "iberia": {
-        "name": "Iberia, an imitation in Spain",
-        "emulated": {"country": "ES", "queue_seconds": 5, "delay_ms": 22, "rate_mbit": 200},
-    },
-}
-
-WORKERS = {"fjord": 2, "glacier": 1, "iberia": 1}
+CLASS = "class.yaml"
 
 
 def demo(options: Namespace) -> int:
     """Run it; 0 when all went well and nothing is left."""
-    notebook = Path(options.notebook) if options.notebook else shipped_notebook()
+    notebook = Path(options.notebook) if options.notebook else shipped(NOTEBOOK)
     if not notebook.is_file():
         raise ContinuumError(f"There is no notebook {notebook}. Is the name right?")
+    lesson = Path(options.class_file) if options.class_file else shipped(CLASS)
+    classroom = classroom_of(read(lesson))
+    cluster = (classroom.cluster and classroom.cluster.name) or ""
+    if options.headless and not cluster:
+        raise ContinuumError(f"{lesson} has no cluster for the notebook to run on. Give it one.")
     tell = note if options.json else say
     with playground() as root, _ended_by_signals():
         copy = root / "work" / notebook.name
         copy.parent.mkdir()
         shutil.copyfile(notebook, copy)
-        os.environ["JUPYTER_CONTINUUM_CLUSTER"] = CLUSTER
+        if cluster:
+            os.environ["JUPYTER_CONTINUUM_CLUSTER"] = cluster
         try:
             started = time.monotonic()
-            start_federation(tell)
-            tell(f"{len(SITES)} sites are ready after {time.monotonic() - started:.0f} seconds.")
+            sites = open_class(classroom, tell)
+            tell(f"{len(sites)} sites are ready after {time.monotonic() - started:.0f} seconds.")
             if options.headless:
-                summary = run_headless(copy, tell)
+                summary = run_headless(copy, cluster, tell)
             else:
                 serve(copy, options.port)
         finally:
             tell("Ending everything ...")
+            end_faults(classroom)
             killed = end_everything()
         if killed:
             raise ContinuumError(f"These processes did not end by themselves: {killed}.")
@@ -70,42 +62,18 @@ def demo(options: Namespace) -> int:
     return 0
 
 
-def shipped_notebook() -> Path:
-    """The first notebook: beside the installed package, or in the checkout it is developed in."""
+def shipped(name: str) -> Path:
+    """A file of the notebooks: beside the installed package, or in the checkout of one."""
     package = Path(__file__).resolve().parent.parent
-    installed = package / "notebooks" / NOTEBOOK
-    return installed if installed.is_file() else package.parent / "notebooks" / NOTEBOOK
+    installed = package / "notebooks" / name
+    return installed if installed.is_file() else package.parent / "notebooks" / name
 
 
-def start_federation(tell: Any) -> None:  # print, or print on standard error
-    for site, fields in SITES.items():
-        profile = {"site": site, "kind": "emulated", "python": sys.executable, **fields}
-        call_broker("connect", profile=profile)
-    plan = {
-        "name": CLUSTER,
-        "groups": [
-            {"offer": f"{site}/cpu", "name": site, "workers_per_node": number}
-            for site, number in WORKERS.items()
-        ],
-    }
-    progress = Progress(tell)
-    with open_broker() as broker:
-        broker.call("subscribe")
-        progress.watch(broker.call("launch", on_event=progress, plan=plan))
-        for event in broker.events():
-            progress(event)
-            if progress.settled:
-                break
-    failed = [group for group in progress.groups if group["state"] != "ready"]
-    if failed:
-        raise ContinuumError(f"{failed[0]['name']} is {failed[0]['state']}: {failed[0]['reason']}")
-
-
-def run_headless(notebook: Path, tell: Any) -> dict[str, Any]:  # the summary, as JSON has it
+def run_headless(notebook: Path, cluster: str, tell: Tell) -> dict[str, Any]:  # as JSON has it
     from jupyter_continuum.cli.headless import execute, summarise
 
     execute(notebook, tell)
-    return summarise(CLUSTER, notebook)
+    return summarise(cluster, notebook)
 
 
 def serve(notebook: Path, port: int) -> None:
@@ -119,6 +87,16 @@ def serve(notebook: Path, port: int) -> None:
             lab.wait()
         except KeyboardInterrupt:
             say("")
+
+
+def end_faults(classroom: Classroom) -> None:
+    """A site that is cut off could not be told that its jobs are to end."""
+    for site in classroom.sites:
+        try:
+            call_broker("fault", start=False, site=site, over=True)
+        except ContinuumError as error:  # the class was never opened so far
+            note(str(error))
+            return
 
 
 def end_everything() -> list[int]:

@@ -79,11 +79,19 @@ def jupyterlab(folder: Path, *, port: int) -> Iterator[Lab]:
 
 def prepare(home: Path) -> None:
     """Write what JupyterLab reads at its first visit, below ``home``."""
-    from jupyterlab_server.workspaces_handler import WorkspacesManager
-
     (home / "settings").mkdir(exist_ok=True)
     (home / "settings" / "overrides.json").write_text(json.dumps(QUIET))
-    WorkspacesManager(str(home / "workspaces")).save("default", json.dumps(OPEN_PANEL))
+    show_panel_at_first(home / "workspaces")
+
+
+def show_panel_at_first(workspaces: Path | None = None) -> None:
+    """Have the panel open beside the first notebook, where nobody has arranged JupyterLab yet."""
+    from jupyterlab.commands import get_workspaces_dir
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    manager = WorkspacesManager(str(workspaces or get_workspaces_dir()))
+    if not manager.load("default")["data"]:
+        manager.save("default", json.dumps(OPEN_PANEL))
 
 
 def command(folder: Path, port: int) -> list[str]:

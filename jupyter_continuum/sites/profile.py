@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from jupyter_continuum.sites.emulation import EmulatedSite
 from jupyter_continuum.sites.protocols import CarrierName
 
 SiteId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
@@ -40,20 +41,6 @@ class SshLogin(BaseModel):
     """Hosts to go through, outermost first."""
     host_key: str | None = None
     """Pinned public key, ``ssh-ed25519 AAAA...``; asked once when None."""
-
-
-class EmulatedSite(BaseModel):
-    """An imitation of a far site on this machine."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    queue_seconds: float = Field(default=2, ge=0, le=3600)
-    nodes: int = Field(default=2, ge=1, le=64)
-    cpus_per_node: int = Field(default=4, ge=1, le=256)
-    max_walltime_minutes: int = Field(default=60, ge=1)
-    delay_ms: float = Field(default=10, ge=0, le=1000, description="one way")
-    rate_mbit: float = Field(default=200, gt=0)
-    country: str | None = None
 
 
 ContextName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20'\"`$;&|<>\x7f]{1,253}$")]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_continuum.sites.emulation import EmulatedSite
+from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.shell import ShellTransport
-from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import Agent, CarrierName, Endpoint
 from jupyter_continuum.sites.ssh.transport import SshTransport
 from tests.carriers.comm_contract import CommTests, Ends, RelayCommTests, credentials
@@ -58,7 +59,7 @@ class TestRelayOverAnImitatedLink(RelayCommTests):
     async def reach(self):
         from jupyter_continuum.sites.here.emulated import EmulatedTransport
 
-        transport = EmulatedTransport(EmulatedSite())
+        transport = EmulatedTransport(Conditions(EmulatedSite()))
 
         async def reach(gateway, endpoint):
             return transport.carriers[0], dialled(endpoint)

@@ -21,8 +21,9 @@ from jupyter_continuum.cluster.parity import mismatches
 from jupyter_continuum.cluster.security import make_identity
 from jupyter_continuum.cluster.wide_link import wide_link
 from jupyter_continuum.relay.handshake import link_key
+from jupyter_continuum.sites.emulation import EmulatedSite
+from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
-from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import JobRequest
 
 LIFE = timedelta(hours=1)
@@ -116,9 +117,10 @@ class Home:
         """Submit a job at an emulated site and dial its agents; the job's name."""
         if site not in self.sites:
             settings = EmulatedSite(queue_seconds=0, delay_ms=2, rate_mbit=500, nodes=2)
+            conditions = Conditions(settings, site)
             self.sites[site] = (
-                EmulatedLauncher(site, settings, self.folder / site),
-                EmulatedTransport(settings),
+                EmulatedLauncher(conditions, self.folder / site),
+                EmulatedTransport(conditions),
             )
         launcher, _ = self.sites[site]
         name = f"jc-test-{site}-{secrets.token_hex(4)}"

@@ -6,9 +6,10 @@ import secrets
 
 import pytest
 
+from jupyter_continuum.sites.emulation import EmulatedSite
+from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.here.local import LocalLauncher, LocalTransport
-from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.testing import DialledCarrierTests, FolderLauncherTests, ShellTests
 
 FAR = EmulatedSite(queue_seconds=0.2)
@@ -40,7 +41,7 @@ class TestLocalLauncher(FolderLauncherTests):
 class TestEmulatedLauncher(FolderLauncherTests):
     @pytest.fixture
     def launcher(self, tmp_path):
-        return EmulatedLauncher("far", FAR, tmp_path / "site")
+        return EmulatedLauncher(Conditions(FAR, "far"), tmp_path / "site")
 
     @pytest.fixture
     def stub(self, stub):
@@ -58,7 +59,7 @@ class TestLocalTransport(ShellTests, DialledCarrierTests):
 class TestEmulatedTransport(ShellTests, DialledCarrierTests):
     @pytest.fixture
     async def transport(self):
-        transport = EmulatedTransport(FAR)
+        transport = EmulatedTransport(Conditions(FAR))
         await transport.connect()
         yield transport
         await transport.close()

@@ -8,6 +8,8 @@ METHODS = {
     "connect": "(profile: Profile) -> SiteView; saves the profile, logs in, may prompt",
     "disconnect": "(site) -> SiteView; closes the session and forgets the profile",
     "refresh": "(site) -> SiteView; looks now instead of at the next poll",
+    "fault": "(site, fault: Fault or None, over: bool) -> SiteView; lets something go wrong at an "
+    "imitated site: that, or with None what its profile keeps for this moment",
     "associations": "(site) -> [AssociationView]",
     "probe": "(site, offer: '' or id, wait_minutes, outbound: '' or host:port) -> ReachView, "
     "None when cancelled; runs a short job, SiteView.probing says how far it is",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from jupyter_continuum.broker.messages.sites import AssociationView, SiteView
 from jupyter_continuum.broker.sites.profiles import checked_profile
 from jupyter_continuum.broker.sites.sites import Sites
-from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.broker.words import first_fault
+from jupyter_continuum.errors import ContinuumError, SiteUnreachable
+from jupyter_continuum.sites.emulation import Fault
+from jupyter_continuum.sites.here.emulated import EmulatedLauncher
 
 
 class SiteMethods:
@@ -54,6 +61,24 @@ class SiteMethods:
         await self._sites.session(site).sign_in()
         return self._sites.view(site)
 
+    async def fault(
+        self, *, site: str, fault: dict[str, Any] | None = None, over: bool = False
+    ) -> SiteView:
+        session, now = self._sites.session(site), datetime.now(UTC)
+        if not isinstance(session.launcher, EmulatedLauncher):
+            raise ContinuumError(
+                f"{site} is no imitation: nothing can be made to go wrong there. "
+                "`jupyter continuum sites` shows which are emulated."
+            )
+        conditions = session.launcher.conditions
+        if over:
+            conditions.end(now)
+        else:
+            conditions.begin(checked_fault(site, fault) if fault else None, now)
+        with contextlib.suppress(SiteUnreachable):  # it was just told not to answer
+            await session.sign_in()
+        return self._sites.view(site)
+
     async def associations(self, *, site: str) -> list[AssociationView]:
         session = self._sites.session(site)
         found = await session.attempt(session.launcher.associations)
@@ -66,3 +91,11 @@ class SiteMethods:
             )
             for each in found
         ]
+
+
+def checked_fault(site: str, fields: dict[str, Any]) -> Fault:
+    """The fault that ``fields`` describe. ContinuumError names the field that is wrong."""
+    try:
+        return Fault.model_validate(fields)
+    except ValidationError as error:
+        raise ContinuumError(f"{site}: {first_fault(error)}") from error

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from jupyter_continuum.broker.front_door.door import FrontDoor
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.paths import installation
+from jupyter_continuum.sites.emulation import EmulatedSite
+from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.here.local import LocalLauncher, LocalTransport
-from jupyter_continuum.sites.profile import EmulatedSite, KubernetesSite, Profile, SshLogin
+from jupyter_continuum.sites.profile import KubernetesSite, Profile, SshLogin
 from jupyter_continuum.sites.protocols import Asker, Launcher, Shell, Transport
 
 HERE = Profile(site="local", kind="local", name="This machine")
@@ -41,8 +43,8 @@ def _parts(
     if profile.kind == "local":
         return LocalTransport(), LocalLauncher(profile.site)
     if profile.kind == "emulated":
-        emulated = profile.emulated or EmulatedSite()
-        return EmulatedTransport(emulated), EmulatedLauncher(profile.site, emulated)
+        conditions = Conditions(profile.emulated or EmulatedSite(), profile.site)
+        return EmulatedTransport(conditions), EmulatedLauncher(conditions)
     if profile.kubernetes is not None:
         return _kubernetes_parts(profile, profile.kubernetes)
     from jupyter_continuum.sites.slurm.launcher import SlurmLauncher

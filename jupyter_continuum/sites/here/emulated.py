@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from jupyter_continuum.errors import SubmitRefused
+from jupyter_continuum.sites.emulation import EmulatedSite
+from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.job_folder import JobFolder
 from jupyter_continuum.sites.here.local import (
     check_resources,
@@ -21,14 +24,15 @@ from jupyter_continuum.sites.here.local import (
 from jupyter_continuum.sites.here.processes import ProcessLauncher, Turn
 from jupyter_continuum.sites.here.shaping import Line, ShapedForward, hang_up
 from jupyter_continuum.sites.here.shell import ShellTransport
-from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import (
     CommandResult,
     Endpoint,
     Forward,
+    Job,
     JobRequest,
     JobState,
     OfferStatus,
+    SiteStatus,
 )
 from jupyter_continuum.sites.sockets import make_room
 
@@ -39,21 +43,22 @@ GRACE = timedelta(seconds=1)
 class EmulatedTransport(ShellTransport):
     """Commands and streams that take as long as they would over the imitated link."""
 
-    def __init__(self, emulated: EmulatedSite, site: str = "emulated") -> None:
-        super().__init__(site)
-        self.delay_seconds = emulated.delay_ms / 1000
-        rate = emulated.rate_mbit * 1e6 / 8
-        self.there = Line(self.delay_seconds, rate)
-        self.back = Line(self.delay_seconds, rate)
+    def __init__(self, conditions: Conditions) -> None:
+        super().__init__(conditions.site)
+        self.conditions = conditions
+        self.there, self.back = _lines(conditions.usual)
         self._shaped: list[ShapedForward] = []
+        conditions.follow = self._follow
 
     async def run(
         self, command: str, *, input: bytes = b"", timeout_seconds: float = 60
     ) -> CommandResult:
-        await asyncio.sleep(2 * self.delay_seconds)
+        self.conditions.check()
+        await asyncio.sleep(self.there.delay_seconds + self.back.delay_seconds)
         return await super().run(command, input=input, timeout_seconds=timeout_seconds)
 
     async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
+        self.conditions.check()
         _, writer = await self._dial(endpoint)
         await hang_up(writer)
         make_room(path)
@@ -66,15 +71,60 @@ class EmulatedTransport(ShellTransport):
         shaped, self._shaped = self._shaped, []
         await asyncio.gather(*(forward.close() for forward in shaped))
 
+    async def _follow(self) -> None:
+        """The link is as the conditions have it from now on; bytes under way are not."""
+        for line, told in zip((self.there, self.back), _lines(self.conditions.now), strict=True):
+            line.delay_seconds, line.bytes_per_second = told.delay_seconds, told.bytes_per_second
+        if self.conditions.away:
+            await self.close()
+
 
 class EmulatedLauncher(ProcessLauncher):
     """First come, first served over ``nodes`` x ``cpus_per_node``, after ``queue_seconds``."""
 
-    def __init__(self, site: str, emulated: EmulatedSite, folder: Path | None = None) -> None:
+    def __init__(self, conditions: Conditions, folder: Path | None = None) -> None:
+        site = conditions.site
         super().__init__(site, folder or site_folder(site))
-        self.emulated = emulated
+        self.conditions = conditions
         self.memory_gb = machine_memory_gb()
-        self.node_names = tuple(f"{site}-n{number}" for number in range(1, emulated.nodes + 1))
+        nodes = conditions.usual.nodes
+        self.node_names = tuple(f"{site}-n{number}" for number in range(1, nodes + 1))
+
+    @property
+    def emulated(self) -> EmulatedSite:
+        return self.conditions.now
+
+    async def poll(self) -> SiteStatus:
+        now = datetime.now(UTC)
+        await self.conditions.look(self._read_jobs(now), now)
+        return await super().poll()
+
+    async def submit(self, request: JobRequest) -> Job:
+        self.conditions.check()
+        return await super().submit(request)
+
+    async def cancel(self, names: Sequence[str]) -> None:
+        self.conditions.check()
+        await super().cancel(names)
+
+    async def log(self, name: str) -> str:
+        self.conditions.check()
+        return await super().log(name)
+
+    async def forget(self, names: Sequence[str]) -> None:
+        self.conditions.check()
+        await super().forget(names)
+
+    def notes(self) -> dict[str, str]:
+        return {"imitation": self.conditions.words}
+
+    def ends(self, job: JobFolder, now: datetime) -> Literal["", "TIMEOUT", "NODE_FAIL"]:
+        if self.conditions.down:
+            return "NODE_FAIL"
+        longest = timedelta(minutes=self.emulated.max_walltime_minutes)
+        if job.started and now >= job.started + longest:
+            return "TIMEOUT"
+        return super().ends(job, now)
 
     def check(self, request: JobRequest) -> None:
         emulated = self.emulated
@@ -98,6 +148,8 @@ class EmulatedLauncher(ProcessLauncher):
 
     def turns(self, jobs: Sequence[JobFolder], now: datetime) -> dict[str, Turn]:
         queue = [job for job in jobs if job.state is JobState.QUEUED]
+        if self.conditions.down:
+            return {job.name: Turn(reason="Nodes down") for job in queue}
         running = [job for job in jobs if job.state is JobState.RUNNING]
         free_at = self._free_at(running, now)
         turns: dict[str, Turn] = {}
@@ -113,7 +165,7 @@ class EmulatedLauncher(ProcessLauncher):
         return turns
 
     def offers(self, jobs: Sequence[JobFolder]) -> tuple[OfferStatus, ...]:
-        emulated = self.emulated
+        emulated, down = self.emulated, self.conditions.down
         running = [job for job in jobs if job.state is JobState.RUNNING]
         busy_nodes = {node for job in running for node in job.node_names}
         busy_cpus = sum(job.cpus * job.nodes for job in running)
@@ -121,8 +173,8 @@ class EmulatedLauncher(ProcessLauncher):
             OfferStatus(
                 PARTITION,
                 nodes_total=emulated.nodes,
-                nodes_free=emulated.nodes - len(busy_nodes),
-                cpus_free=emulated.nodes * emulated.cpus_per_node - busy_cpus,
+                nodes_free=0 if down else emulated.nodes - len(busy_nodes),
+                cpus_free=0 if down else emulated.nodes * emulated.cpus_per_node - busy_cpus,
                 gpus_total=0,
                 gpus_free=0,
                 gpus_per_node=0,
@@ -131,7 +183,7 @@ class EmulatedLauncher(ProcessLauncher):
                 jobs_pending=sum(job.state is JobState.QUEUED for job in jobs),
                 max_walltime_seconds=emulated.max_walltime_minutes * 60,
                 max_nodes=emulated.nodes,
-                state="UP",
+                state="DOWN" if down else "UP",
             ),
         )
 
@@ -143,6 +195,12 @@ class EmulatedLauncher(ProcessLauncher):
             # Over its walltime and not yet gone: it holds its nodes still.
             _occupy(free_at, nodes, job.cpus, until=max(job.ends_at or now, now + GRACE))
         return free_at
+
+
+def _lines(emulated: EmulatedSite) -> tuple[Line, Line]:
+    """The link there and back."""
+    delay, rate = emulated.delay_ms / 1000, emulated.rate_mbit * 1e6 / 8
+    return Line(delay, rate), Line(delay, rate)
 
 
 def _place(

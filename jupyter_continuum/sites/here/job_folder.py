@@ -127,8 +127,8 @@ def _state(
 def _ended(status: str) -> tuple[JobState, str]:
     if status == "0":
         return JobState.ENDED, ""
-    if status == "TIMEOUT":
-        return JobState.FAILED, "TIMEOUT"
+    if status in ("TIMEOUT", "NODE_FAIL"):
+        return JobState.FAILED, status
     if status.isdecimal() and int(status) - 128 in set(signal.Signals):
         return JobState.FAILED, signal.Signals(int(status) - 128).name
     return JobState.FAILED, f"exit {status}"

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.paths import private_dir, write_private
@@ -88,6 +89,14 @@ class ProcessLauncher(ABC):
     def offers(self, jobs: Sequence[JobFolder]) -> tuple[OfferStatus, ...]:
         """How busy the site is with ``jobs``. Pure."""
 
+    def ends(self, job: JobFolder, now: datetime) -> Literal["", "TIMEOUT", "NODE_FAIL"]:
+        """Why the site ends a running job now; "" when it goes on. Pure."""
+        return "TIMEOUT" if job.ends_at and now >= job.ends_at else ""
+
+    def notes(self) -> dict[str, str]:
+        """What a person should know of the site."""
+        return {}
+
     def script(self, request: JobRequest) -> str:
         folder = self._job_folder(request.name)
         self.check(request)
@@ -130,14 +139,15 @@ class ProcessLauncher(ABC):
                 turn = turns.get(job.name)
                 if turn and turn.nodes:
                     await self._start(job, turn.nodes)
-                elif job.state is JobState.RUNNING and job.ends_at and now >= job.ends_at:
-                    await self._time_out(job)
+                elif job.state is JobState.RUNNING and (why := self.ends(job, now)):
+                    await self._end_as(job, why)
             jobs = self._read_jobs(datetime.now(UTC))
         return SiteStatus(
             observed=now,
             jobs=tuple(_as_job(job, turns.get(job.name)) for job in jobs),
             agents=self._read_agents(jobs),
             offers=self.offers(jobs),
+            notes=self.notes(),
         )
 
     async def agents(self) -> tuple[Agent, ...]:
@@ -223,9 +233,11 @@ class ProcessLauncher(ABC):
         elif not (job.path / LOG).exists() and now - job.started > SETTLED:
             (job.path / "process.json").unlink(missing_ok=True)
 
-    async def _time_out(self, job: JobFolder) -> None:
-        write_private(job.path / "exit", b"TIMEOUT\n")
-        await self._end(job.path)
+    async def _end_as(self, job: JobFolder, why: Literal["TIMEOUT", "NODE_FAIL"]) -> None:
+        write_private(job.path / "exit", f"{why}\n".encode())
+        # A node that fails tells nobody first.
+        seconds = 0 if why == "NODE_FAIL" else KILL_AFTER_SECONDS
+        await end_tree(job.path, kill_after_seconds=seconds)
 
     async def _end(self, folder: Path) -> None:
         await end_tree(folder, kill_after_seconds=KILL_AFTER_SECONDS)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_continuum.errors import SubmitRefused
+from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
+from jupyter_continuum.sites.emulation import EmulatedSite, Fault
+from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.here.job_folder import JobFolder
 from jupyter_continuum.sites.here.shaping import Line
-from jupyter_continuum.sites.profile import EmulatedSite
 from jupyter_continuum.sites.protocols import Endpoint, JobRequest, JobState
 from jupyter_continuum.sites.testing import (
     ANNOUNCE,
@@ -37,7 +38,7 @@ def short_folder():
 
 def launcher(folder: Path = Path("/nowhere"), **settings: float) -> EmulatedLauncher:
     settings = {"queue_seconds": 0, "nodes": 2, "cpus_per_node": 4} | settings
-    return EmulatedLauncher("far", EmulatedSite(**settings), folder)
+    return EmulatedLauncher(Conditions(EmulatedSite(**settings), "far"), folder)
 
 
 def folder_of(name: str, *, at: float = 0, state: JobState = JobState.QUEUED, **about) -> JobFolder:
@@ -121,6 +122,44 @@ def test_what_the_site_never_has_is_refused_in_one_sentence(asked, words):
     assert "\n" not in str(refusal.value)
 
 
+# What goes wrong --------------------------------------------------------------------------
+
+
+async def test_a_timed_fault_counts_from_the_first_job_that_started():
+    storm = Fault(after_seconds=60, for_seconds=30, away=True)
+    conditions = Conditions(EmulatedSite(faults=(storm,)), "far")
+    late = NOW + timedelta(seconds=89)
+    await conditions.look([folder_of("jc-waits")], late)
+    jobs = [running("jc-r", "far-n1"), folder_of("jc-waits")]
+    with pytest.raises(SiteUnreachable, match="far, an imitation, is cut off on purpose"):
+        await conditions.look(jobs, late)
+    await conditions.look(jobs, NOW + timedelta(seconds=90))
+
+
+async def test_on_nodes_that_are_down_jobs_end_and_none_starts():
+    site = launcher(queue_seconds=0)
+    jobs = [running("jc-r", "far-n1"), folder_of("jc-a")]
+    site.conditions.begin(Fault(down=True), NOW)
+    await site.conditions.look(jobs, NOW)
+    assert site.ends(jobs[0], NOW) == "NODE_FAIL"
+    turn = site.turns(jobs, NOW)["jc-a"]
+    assert (turn.nodes, turn.reason) == ((), "Nodes down")
+    (offer,) = site.offers(jobs)
+    assert (offer.state, offer.nodes_free) == ("DOWN", 0)
+    site.conditions.end(NOW)
+    await site.conditions.look(jobs, NOW)
+    assert site.ends(jobs[0], NOW) == ""
+    assert site.turns(jobs, NOW)["jc-a"].nodes
+
+
+async def test_a_shorter_walltime_ends_jobs_that_have_run_longer():
+    site, job = launcher(), running("jc-r", "far-n1")
+    site.conditions.begin(Fault(max_walltime_minutes=2), NOW)
+    await site.conditions.look([job], NOW)
+    assert site.ends(job, NOW + timedelta(seconds=119)) == ""
+    assert site.ends(job, NOW + timedelta(seconds=120)) == "TIMEOUT"
+
+
 # The link --------------------------------------------------------------------------------
 
 
@@ -156,7 +195,7 @@ async def link(short_folder):
     async with Echo(short_folder / "g0.sock") as echo:
 
         async def open_link(**settings: float):
-            transport = EmulatedTransport(EmulatedSite(**settings))
+            transport = EmulatedTransport(Conditions(EmulatedSite(**settings)))
             transports.append(transport)
             forward = await transport.forward(
                 Endpoint(path=str(echo.path)), short_folder / f"f{len(transports)}.sock"

@@ -1,0 +1,73 @@
+"""What an imitated site is like just now: its Launcher finds it out, its Transport follows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from jupyter_continuum.errors import SiteError, SiteUnreachable
+from jupyter_continuum.sites.emulation import Begun, EmulatedSite, Fault, in_force, in_words, under
+from jupyter_continuum.sites.here.job_folder import JobFolder
+
+
+class Conditions:
+    """One imitated site, and the faults that last there."""
+
+    def __init__(self, usual: EmulatedSite, site: str = "emulated") -> None:
+        self.usual = usual
+        self.site = site
+        self.now = usual
+        """As ``usual``, changed by what is wrong."""
+        self.faults: tuple[Begun, ...] = ()
+        self.follow: Callable[[], Awaitable[None]] | None = None
+        """Called when the link may have changed."""
+        self._told: list[Begun] = []
+        self._over: datetime | None = None
+
+    @property
+    def down(self) -> bool:
+        return any(each.fault.down for each in self.faults)
+
+    @property
+    def away(self) -> bool:
+        return any(each.fault.away for each in self.faults)
+
+    @property
+    def words(self) -> str:
+        return in_words(self.now, self.faults)
+
+    def begin(self, fault: Fault | None, now: datetime) -> None:
+        """Let ``fault`` begin; None: every fault of the site that waits for somebody to say so."""
+        waiting = [each for each in self.usual.faults if each.after_seconds is None]
+        begun = [fault] if fault else waiting
+        if not begun:
+            raise SiteError(
+                f"{self.site} has no fault that waits to be told. Say what goes wrong, for "
+                f"example `jupyter continuum fault {self.site} --down`."
+            )
+        self._told += [Begun(each, now) for each in begun]
+
+    def end(self, now: datetime) -> None:
+        """All that is wrong is over."""
+        self._told.clear()
+        self._over = now
+
+    async def look(self, jobs: Sequence[JobFolder], now: datetime) -> None:
+        """Find out what lasts now, and have the link follow. SiteUnreachable when it is cut."""
+        started = [job.started for job in jobs if job.started]
+        before = self.faults
+        self.faults = in_force(
+            self.usual, self._told, now, first_job=min(started, default=None), over=self._over
+        )
+        self.now = under(self.usual, self.faults)
+        if self.faults != before and self.follow is not None:
+            await self.follow()
+        self.check()
+
+    def check(self) -> None:
+        """Raise SiteUnreachable while the site is cut off."""
+        if self.away:
+            raise SiteUnreachable(
+                f"{self.site}, an imitation, is cut off on purpose. "
+                f"`jupyter continuum fault {self.site} --over` brings it back."
+            )
