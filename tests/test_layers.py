@@ -37,7 +37,7 @@ WITHIN = {
         {"sites"},
         {"front_door"},
         {"client", "prompts", "publishing", "rows", "selection"},
-        {"messages", "start", "words", "lines"},
+        {"messages", "start", "words", "lines", "lifetime"},
     ),
     "sites": (
         {"kubernetes", "slurm", "here", "testing"},

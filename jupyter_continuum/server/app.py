@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_continuum import __version__
+from jupyter_continuum.broker.lifetime import lifetime
 from jupyter_continuum.paths import config_dir
 from jupyter_continuum.server.dashboard import DASHBOARD
 from jupyter_continuum.server.link import BrokerLink, Event
@@ -34,6 +36,8 @@ class ContinuumExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         self.link = BrokerLink(self.emit)
         self.event_logger.register_event_schema(SCHEMA)
+        page = self.settings.setdefault("page_config_data", {})
+        page["jupyterContinuumLifetime"] = lifetime(os.environ)
         if any((config_dir() / "profiles").glob("*.json")):
             assert self.serverapp is not None
             self.serverapp.io_loop.add_callback(self.link.warm_up)

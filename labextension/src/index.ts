@@ -4,6 +4,7 @@ import {
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Poll } from '@lumino/polling';
@@ -65,7 +66,14 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const actions = new Actions(model, notebooks, trans);
-    const panel = new ContinuumPanel({ model, actions, trans });
+    const endsWithContainer =
+      PageConfig.getOption('jupyterContinuumLifetime') === 'container';
+    const panel = new ContinuumPanel({
+      endsWithContainer,
+      model,
+      actions,
+      trans
+    });
     app.shell.add(panel, 'left', { rank: 310, type: 'Continuum' });
     restorer?.add(panel, panel.id);
     addCommands({ app, model, actions, palette, panel, trans });

@@ -43,7 +43,7 @@ class JupyterServer:
         (home / "config").mkdir(parents=True, exist_ok=True)
         (home / "config" / "jupyter_server_config.py").write_text(config)
         self.log = home / "server.log"
-        self.port = _free_port()
+        self.port = free_port()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -130,7 +130,7 @@ class JupyterServer:
         raise RuntimeError(f"jupyter server did not start:\n{self.log.read_text()[-4000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -17,7 +17,7 @@ import { Dot, StateWord } from './State';
 
 /** Clusters that run, whoever launched them. */
 export function Clusters(): JSX.Element {
-  const { model, trans } = usePanel();
+  const { endsWithContainer, model, trans } = usePanel();
   const { clusters } = model;
   return (
     <Section
@@ -27,6 +27,13 @@ export function Clusters(): JSX.Element {
     >
       {!clusters.length && (
         <p className="jp-Continuum-hint">{trans.__('No cluster runs.')}</p>
+      )}
+      {endsWithContainer && (
+        <p className="jp-Continuum-hint">
+          {trans.__(
+            'This server runs in a container of a Hub: when that ends, clusters and sessions end with it.'
+          )}
+        </p>
       )}
       <ul className="jp-Continuum-list" aria-label={trans.__('Clusters')}>
         {clusters.map(cluster => (

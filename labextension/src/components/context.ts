@@ -22,6 +22,8 @@ export interface IActions {
 }
 
 export interface IPanelContext {
+  /** Clusters end with the container that this server is in. */
+  readonly endsWithContainer: boolean;
   readonly model: IContinuumModel;
   readonly actions: IActions;
   readonly trans: TranslationBundle;
