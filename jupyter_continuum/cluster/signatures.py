@@ -78,6 +78,7 @@ def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
         ServerNode._stop_services: ("self",),
         Worker.close: ("self", "timeout", "executor_wait", "nanny", "reason"),
         Nanny.close_gracefully: ("self", "reason"),
+        Nanny.instantiate: ("self",),
         ReduceReplicas.run: ("self",),
         SchedulerPlugin.transition: (
             "self", "key", "start", "finish", "args", "stimulus_id", "kwargs",

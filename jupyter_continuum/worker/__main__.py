@@ -21,6 +21,7 @@ from jupyter_continuum.paths import private_dir, write_private
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.worker.agent import Agent
+from jupyter_continuum.worker.forking import Zygote
 from jupyter_continuum.worker.node_copy import release
 from jupyter_continuum.worker.ticket import Ticket, bring_ticket, take_ticket
 from jupyter_continuum.worker.workforce import Place
@@ -60,19 +61,23 @@ async def _run(folder: Path, rank: int, began: float) -> None:
     )
     # A site on the person's own machine says where: nothing may be left elsewhere.
     scratch = Path(tempfile.mkdtemp(prefix=f"jc-{ticket.agent}-", dir=os.environ.get("JC_SCRATCH")))
-    agent = Agent(ticket, Place(folder, sockets, scratch, node), gateway)
+    zygote = Zygote(sockets)
+    agent = Agent(ticket, Place(folder, sockets, scratch, node), gateway, zygote)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, agent.terminated.set)
     announced = {"rank": rank, "node": node, "endpoints": _with_numbers(gateway.endpoints)}
     _announce(folder, announced)
     say(f"rank {rank} waits for {ticket.cluster} on {node}, process {os.getpid()}")
     dialling = _dial_out(ticket, gateway, folder, announced)
     try:
+        if ticket.workers > 1:
+            zygote.start()
         await agent.run(began=began)
     finally:
         if dialling is not None:
             dialling.cancel()
             await asyncio.wait([dialling])
         await gateway.close()
+        zygote.stop()
         _clean_up(folder, rank, scratch, sockets, ticket.agent)
 
 

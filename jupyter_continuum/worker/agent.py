@@ -17,6 +17,7 @@ from jupyter_continuum.cluster.signatures import check_signatures
 from jupyter_continuum.cluster.wide_link import adopt
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.worker import deadlines, devices
+from jupyter_continuum.worker.forking import Zygote
 from jupyter_continuum.worker.ticket import Ticket
 from jupyter_continuum.worker.workforce import Place, Share, Workforce
 
@@ -29,10 +30,11 @@ CLOSE_SECONDS = 1
 class Agent:
     """The workers of one node of one job."""
 
-    def __init__(self, ticket: Ticket, place: Place, gateway: Gateway) -> None:
+    def __init__(self, ticket: Ticket, place: Place, gateway: Gateway, zygote: Zygote) -> None:
         self.ticket = ticket
         self.place = place
         self.gateway = gateway
+        self.zygote = zygote
         self.terminated = asyncio.Event()
         """Set by SIGTERM."""
         self._identities = {name: make_identity(name) for name in ticket.worker_names()}
@@ -53,7 +55,12 @@ class Agent:
         say(f"let into {self.ticket.cluster} with {self.ticket.workers} workers")
         adopt({**grant["config"], "continuum": {"relay": self._relay_config()}})
         workforce = Workforce(
-            self.ticket, self.place, identities=self._identities, shares=shares, grant=grant
+            self.ticket,
+            self.place,
+            identities=self._identities,
+            shares=shares,
+            grant=grant,
+            zygote=self.zygote,
         )
         work = asyncio.create_task(workforce.run())
         why = await deadlines.race(work, self._endings(end))

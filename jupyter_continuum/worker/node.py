@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import multiprocessing
 import os
 import re
 import signal
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Nanny, Worker
 from distributed.core import Status
 
@@ -17,6 +20,7 @@ from jupyter_continuum.cluster import http_socket
 from jupyter_continuum.cluster.credentials import Purse
 from jupyter_continuum.cluster.dialling import silent
 from jupyter_continuum.cluster.log import quiet_libraries
+from jupyter_continuum.worker.forking import Zygote
 from jupyter_continuum.worker.output import ShowPrints
 
 RETIRED = "retired"
@@ -36,6 +40,8 @@ class ContinuumWorker(Worker):
             quiet_libraries()
             # A batch system signals every process of a job at once; the agent hands over first.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            # A forked process ends without these, which tasks may have registered.
+            Finalize(None, atexit._run_exitfuncs, exitpriority=0)
         self._pages = Path(pages)
         self.credentials = Purse()
         about = {"node": node, "device": device}
@@ -106,9 +112,18 @@ class ContinuumWorker(Worker):
 
 
 class ContinuumNanny(Nanny):
-    """A Nanny that remembers why its worker closed."""
+    """A Nanny whose worker is forked where it can be, and that remembers why it closed."""
 
     closed_because = ""
+
+    def __init__(self, *args: Any, zygote: Zygote, **kwargs: Any) -> None:  # as Nanny takes them
+        self._zygote = zygote
+        super().__init__(*args, **kwargs)
+
+    async def instantiate(self) -> Status:
+        method = self._zygote.method(self.pre_spawn_env)
+        dask.config.set({"distributed.worker.multiprocessing-method": method})
+        return await super().instantiate()
 
     def close_gracefully(self, reason: str = "nanny-close-gracefully") -> None:
         self.closed_because = reason

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_continuum.cluster.log import say
 from jupyter_continuum.cluster.security import Identity, security
+from jupyter_continuum.worker.forking import Zygote
 from jupyter_continuum.worker.supervise import Supervised
 from jupyter_continuum.worker.ticket import Ticket
 
@@ -53,9 +54,11 @@ class Workforce:
         identities: dict[str, Identity],
         shares: Sequence[Share],
         grant: dict[str, Any],
+        zygote: Zygote,
     ) -> None:
         certified = {each["name"]: each["certificate"] for each in grant["workers"]}
         self._scheduler: str = grant["scheduler"]
+        self._zygote = zygote
         self._secure = {
             name: security(key=each.key, certificate=certified[name], authority=grant["ca"])
             for name, each in identities.items()
@@ -116,7 +119,7 @@ class Workforce:
         self, ticket: Ticket, place: Place, name: str, number: int, share: Share
     ) -> Callable[[], ContinuumNanny]:
         return lambda: _make_nanny(
-            self._scheduler, ticket, place, name, number, share, self._secure[name]
+            self._scheduler, ticket, place, name, number, share, self._secure[name], self._zygote
         )
 
 
@@ -128,6 +131,7 @@ def _make_nanny(
     number: int,
     share: Share,
     secure: Security,
+    zygote: Zygote,
 ) -> ContinuumNanny:
     from jupyter_continuum.worker.node import (
         ContinuumNanny,
@@ -147,6 +151,7 @@ def _make_nanny(
         local_directory=str(place.scratch),
         worker_class=ContinuumWorker,
         env=worker_environment(share.variable, share.devices),
+        zygote=zygote,
         dashboard=False,
         pages=str(place.sockets / f"{ticket.agent}-{number}.pages"),
         node=place.node,

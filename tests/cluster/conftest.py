@@ -124,7 +124,8 @@ class Home:
             )
         launcher, _ = self.sites[site]
         name = f"jc-test-{site}-{secrets.token_hex(4)}"
-        lease = asked.pop("lease", 60)
+        lease, gpus = asked.pop("lease", 60), asked.pop("gpus", 0)
+        memory_limit_bytes = asked.pop("memory_limit_bytes", 0)
         tickets = [
             {
                 "protocol": 1,
@@ -139,8 +140,8 @@ class Home:
                 "job_number": number,
                 "workers": workers,
                 "threads": 1,
-                "gpus_per_worker": 0,
-                "memory_limit_bytes": 0,
+                "gpus_per_worker": gpus,
+                "memory_limit_bytes": memory_limit_bytes,
                 "lease_seconds": lease,
                 "walltime_seconds": asked.get("walltime_seconds", 600),
                 "direct": direct,

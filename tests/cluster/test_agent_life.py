@@ -116,12 +116,13 @@ async def test_results_are_handed_over_before_walltime(home):
     assert "handed over: 1 of 1" in log
 
 
-async def test_sigterm_hands_over_and_ends(home):
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_sigterm_hands_over_and_ends(home, workers):
     await home.submit("siteb")
     async with home.client() as client:
         await ready(client, 1)
-        job = await home.submit("sitea")
-        await ready(client, 2)
+        job = await home.submit("sitea", workers=workers)
+        await ready(client, 1 + workers)
         kept = client.submit(np.arange, 10, workers=["sitea-1-0-0"], allow_other_workers=True)
         await wait(kept)
         # As a batch system does: to every process of the job.
@@ -129,7 +130,7 @@ async def test_sigterm_hands_over_and_ends(home):
             process.send_signal(signal.SIGTERM)
         assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
         assert (await kept)[-1] == 9
-    assert "handed over: 1 of 1" in await home.log("sitea", job)
+    assert f"handed over: {workers} of {workers}" in await home.log("sitea", job)
     assert processes_of(home, "sitea", job) == []
     assert not list((home.folder / "sitea" / "s").iterdir())
 
@@ -197,10 +198,11 @@ async def test_lost_scheduler_connection_keeps_the_allocation(home):
     assert (await home.job("sitea", job)).state is JobState.RUNNING
 
 
-async def test_killed_agent_leaves_no_worker_behind(home):
-    job = await home.submit("sitea")
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_killed_agent_leaves_no_worker_behind(home, workers):
+    job = await home.submit("sitea", workers=workers)
     async with home.client() as client:
-        await ready(client, 1)
+        await ready(client, workers)
         agent_of(home, "sitea", job).kill()
         assert (await home.reached("sitea", job, *ENDED)).reason == "SIGKILL"
         left = processes_of(home, "sitea", job)
