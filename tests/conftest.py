@@ -36,6 +36,14 @@ FOREIGN = (
 )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have measured, by name."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "measured" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def isolated_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Home and Jupyter folders for the whole run, short enough for Unix sockets."""

@@ -16,6 +16,7 @@ FOREIGN_HEAD = ("CLUSTER OF OTHERS", "STATE", "WORKERS")
 GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "CARRIER", "WHY")
 WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
 REACH_HEAD = ("WHAT", "FOUND", "VERDICT", "MEASURED")
+LINK_HEAD = ("FROM", "TO", "BYTES")
 TRAVEL_HEAD = ("SITE", "WORKERS", "WHAT")
 ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
 
@@ -95,6 +96,10 @@ def orphan_row(job: Record) -> Row:
 
 def travel_row(record: Record) -> Row:
     return (record["site"], record["workers"], record["what"])
+
+
+def link_row(link: Record) -> Row:
+    return link["source"], link["target"], link["bytes"]
 
 
 def why(record: Record) -> str:

@@ -194,16 +194,22 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
 def _teaching_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
     add = command(
         "demo",
-        "imitated sites on this machine, one cluster over them, a notebook on it",
+        "imitated sites on this machine, one cluster over them, lessons on it",
         json=True,
         interrupted=DEMO_ENDED,
     )
     add(
         "--headless",
         action="store_true",
-        help="run the notebook, without a browser, and print a summary",
+        help="run the first lesson, without a browser, and print a summary",
     )
-    add("--notebook", metavar="FILE", help="another notebook than the first one")
+    add("--notebook", metavar="FILE", help="this notebook instead of the lessons")
+    add(
+        "--html",
+        default="",
+        metavar="FOLDER",
+        help="with --headless: run all lessons, and keep each as a page there",
+    )
     add("--class", dest="class_file", metavar="FILE", help="another class than the shipped one")
     add("--port", type=int, default=8888, help="of JupyterLab; the next free one is taken")
 

@@ -1,4 +1,4 @@
-"""``demo``: the imitated sites of a class, one cluster over them, and a notebook on it."""
+"""``demo``: the imitated sites of a class, one cluster over them, and lessons on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,25 +21,23 @@ from jupyter_continuum.cli.terminal import note, print_json, say
 from jupyter_continuum.errors import BrokerError, ContinuumError
 from jupyter_continuum.planning.classroom import Classroom, classroom_of
 
-NOTEBOOK = "01-one-cluster-many-sites.ipynb"
 CLASS = "class.yaml"
 
 
 def demo(options: Namespace) -> int:
     """Run it; 0 when all went well and nothing is left."""
-    notebook = Path(options.notebook) if options.notebook else shipped(NOTEBOOK)
-    if not notebook.is_file():
-        raise ContinuumError(f"There is no notebook {notebook}. Is the name right?")
-    lesson = Path(options.class_file) if options.class_file else shipped(CLASS)
-    classroom = classroom_of(read(lesson))
+    lessons = chosen_notebooks(options.notebook)
+    pages = prepared_folder(options)
+    file = Path(options.class_file) if options.class_file else shipped(CLASS)
+    classroom = classroom_of(read(file))
     cluster = (classroom.cluster and classroom.cluster.name) or ""
     if options.headless and not cluster:
-        raise ContinuumError(f"{lesson} has no cluster for the notebook to run on. Give it one.")
+        raise ContinuumError(f"{file} has no cluster for the notebook to run on. Give it one.")
     tell = note if options.json else say
     with playground() as root, _ended_by_signals():
-        copy = root / "work" / notebook.name
-        copy.parent.mkdir()
-        shutil.copyfile(notebook, copy)
+        folder = root / "work"
+        folder.mkdir()
+        copies = [Path(shutil.copyfile(each, folder / each.name)) for each in lessons]
         if cluster:
             os.environ["JUPYTER_CONTINUUM_CLUSTER"] = cluster
         try:
@@ -47,9 +45,10 @@ def demo(options: Namespace) -> int:
             sites = open_class(classroom, tell)
             tell(f"{len(sites)} sites are ready after {time.monotonic() - started:.0f} seconds.")
             if options.headless:
-                summary = run_headless(copy, cluster, tell)
+                notebooks = copies if pages else copies[:1]
+                summary = run_headless(notebooks, pages, cluster, tell)
             else:
-                serve(copy, options.port)
+                serve(copies[0], options.port)
         finally:
             tell("Ending everything ...")
             end_faults(classroom)
@@ -69,11 +68,42 @@ def shipped(name: str) -> Path:
     return installed if installed.is_file() else package.parent / "notebooks" / name
 
 
-def run_headless(notebook: Path, cluster: str, tell: Tell) -> dict[str, Any]:  # as JSON has it
-    from jupyter_continuum.cli.headless import execute, summarise
+def chosen_notebooks(told: str | None) -> list[Path]:
+    """The notebook that was named; otherwise the lessons, the first one first."""
+    if not told:
+        return sorted(shipped(CLASS).parent.glob("*.ipynb"))
+    if not Path(told).is_file():
+        raise ContinuumError(f"There is no notebook {told}. Is the name right?")
+    return [Path(told)]
 
-    execute(notebook, tell)
-    return summarise(cluster, notebook)
+
+def prepared_folder(options: Namespace) -> Path | None:
+    """Where pages go, made before anything is started; None when none are wanted."""
+    if not options.html:
+        return None
+    if not options.headless:
+        raise ContinuumError("--html keeps what --headless has run. Say both, or neither.")
+    folder = Path(options.html).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def run_headless(
+    notebooks: Sequence[Path], pages: Path | None, cluster: str, tell: Tell
+) -> dict[str, Any]:  # the summary, as JSON has it
+    from jupyter_continuum.cli.headless import execute, summarise
+    from jupyter_continuum.cli.page import write_page
+
+    seconds = {}
+    for notebook in notebooks:
+        started = time.monotonic()
+        try:
+            execute(notebook, tell)
+        finally:
+            if pages is not None:
+                tell(f"Kept as {write_page(notebook, pages)}")
+        seconds[notebook.name] = round(time.monotonic() - started, 1)
+    return summarise(cluster, seconds)
 
 
 def serve(notebook: Path, port: int) -> None:
@@ -117,13 +147,13 @@ def show_summary(summary: dict[str, Any], *, json: bool) -> None:  # as JSON has
     if json:
         print_json(summary)
         return
+    from jupyter_continuum.broker.rows import LINK_HEAD, link_row
     from jupyter_continuum.table import as_text
 
     columns = ("name", "workers", "tasks", "seconds")
     rows = [[site[column] for column in columns] for site in summary["sites"]]
     say(as_text(("SITE", "WORKERS", "TASKS", "SECONDS"), rows))
-    links = [(link["source"], link["target"], link["bytes"]) for link in summary["links"]]
-    say(as_text(("FROM", "TO", "BYTES"), links))
+    say(as_text(LINK_HEAD, map(link_row, summary["links"])))
     say(", ".join(f"{name} {version}" for name, version in summary["versions"].items()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,8 +56,11 @@ def _tell_outputs(cell: Any, tell: Any) -> None:  # a notebook node, untyped in 
             tell(output["text"].rstrip())
 
 
-def summarise(name: str, notebook: Path) -> Summary:
-    """What every site of the cluster did, and what went over the links."""
+def summarise(name: str, durations: Mapping[str, float]) -> Summary:
+    """What every site of the cluster did, and what went over the links.
+
+    ``durations``: how many seconds each notebook took.
+    """
     view = call_broker("cluster", name=name)
     done = work_of_workers(name)
     sites: dict[str, Summary] = {}
@@ -72,7 +76,7 @@ def summarise(name: str, notebook: Path) -> Summary:
             site["tasks"] += tasks
             site["seconds"] = round(site["seconds"] + seconds, 3)
     return {
-        "notebook": notebook.name,
+        "notebooks": [{"name": each, "seconds": took} for each, took in durations.items()],
         "cluster": name,
         "sites": list(sites.values()),
         "links": view["links"],

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.rows import (
     GROUP_HEAD,
+    LINK_HEAD,
     TRAVEL_HEAD,
     WORKER_HEAD,
     Record,
     Row,
     group_row,
+    link_row,
     travel_row,
     worker_row,
 )
@@ -50,6 +52,14 @@ class Cluster:
     def workers(self) -> Listing:
         found = [worker for group in self.view["groups"] for worker in group["workers"]]
         return Listing(found, WORKER_HEAD, worker_row)
+
+    @property
+    def links(self) -> Listing:
+        """Bytes that have crossed between two sites so far, in one direction; "home" is here.
+
+        Counted where they cross, and told once a second.
+        """
+        return Listing(self.view["links"], LINK_HEAD, link_row)
 
     @property
     def addresses(self) -> dict[str, list[str]]:

@@ -36,6 +36,7 @@ def site(shared_broker: Any) -> str:
         (("prepare", "lab", "--with", "not a name"), "is not a package"),
         (("prepare", "--recipe", "oci", "--directory", "/nowhere"), "is no folder"),
         (("demo", "--notebook", "/none.ipynb"), "/none.ipynb"),
+        (("demo", "--html", "pages"), "--headless"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_a_status(
