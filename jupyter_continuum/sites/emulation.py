@@ -7,22 +7,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 QueueSeconds = Annotated[float, Field(ge=0, le=3600)]
 WalltimeMinutes = Annotated[int, Field(ge=1)]
 Delay = Annotated[float, Field(ge=0, le=1000, description="one way")]
 Rate = Annotated[float, Field(gt=0)]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f]{1,1023}$")]
 Duration = Annotated[float, Field(ge=0, le=24 * 3600)]
 
 
 class Fault(BaseModel):
-    """Something that goes wrong at an imitated site. What is left out stays as it is."""
+    """Something that goes wrong at an imitated site. What is left out stays as it is.
+
+    With neither a time nor a file it waits for somebody to say so.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     after_seconds: Duration | None = Field(
-        default=None, description="after the first job there started; None: when somebody says so"
+        default=None, description="after the first job there started"
+    )
+    when_file: AbsolutePath | None = Field(
+        default=None,
+        description="as long as this file is there: in a folder that all of a class can read, its "
+        "instructor begins and ends the fault for everybody",
     )
     for_seconds: Duration | None = Field(default=None, description="None: for good")
     down: bool = Field(
@@ -43,7 +52,13 @@ class Fault(BaseModel):
         if not (self.down or self.away or self.changes()):
             words = ", ".join(("down", "away", *CHANGED))
             raise ValueError(f"nothing goes wrong in it; give at least one of {words}")
+        if self.after_seconds is not None and self.when_file is not None:
+            raise ValueError("it begins after a time or with a file, not both")
         return self
+
+    @property
+    def waits_to_be_told(self) -> bool:
+        return self.after_seconds is None and self.when_file is None
 
     def changes(self) -> dict[str, float]:
         """Fields of the site that have another value meanwhile."""

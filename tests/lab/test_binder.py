@@ -21,6 +21,7 @@ from tests.test_tracked_files import ROOT
 pytestmark = pytest.mark.lab
 
 LIMIT_GB = 2.0
+LESSON_MS = 3 * PATIENCE_MS
 
 
 def badge_path() -> str:
@@ -91,7 +92,9 @@ def test_the_badge_opens_the_first_lesson_beside_the_panel(
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         last = lesson.locator(".jp-CodeCell").last
-        expect(last.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"))
+        expect(last.locator(".jp-InputPrompt")).to_have_text(
+            re.compile(r"\[\d+\]:"), timeout=LESSON_MS
+        )
         expect(lesson.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
         SCREENSHOTS.mkdir(exist_ok=True)
         page.screenshot(path=SCREENSHOTS / "binder.png")

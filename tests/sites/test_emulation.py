@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -56,6 +57,14 @@ def test_a_person_is_told_what_the_site_is_like() -> None:
     assert "Something is wrong there now." in told
 
 
-def test_a_fault_in_which_nothing_goes_wrong_is_refused() -> None:
-    with pytest.raises(ValidationError, match="nothing goes wrong in it"):
-        Fault(after_seconds=3)
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"after_seconds": 3}, "nothing goes wrong in it"),
+        ({"after_seconds": 3, "when_file": "/class/storm", "down": True}, "not both"),
+        ({"when_file": "storm", "down": True}, "when_file"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Fault(**fields)

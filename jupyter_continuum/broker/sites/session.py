@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from jupyter_continuum.broker.front_door.carrier import OutboundCarrier
 from jupyter_continuum.broker.front_door.door import FrontDoor
 from jupyter_continuum.broker.messages.sites import SiteState
-from jupyter_continuum.broker.sites.pace import PACES, PROCESSES, retry_seconds
+from jupyter_continuum.broker.sites.pace import PACES, PROCESSES
 from jupyter_continuum.broker.sites.ways import Ways
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import (
@@ -248,7 +248,8 @@ class Session:
         """Wait before the next try; for ever where only the person can help."""
         seconds: float | None = None
         if self.state is not SiteState.SIGN_IN:
-            seconds = retry_seconds(self._failures) * random.uniform(0.8, 1.2)
+            pace = PACES.get(self.profile.kind, PROCESSES)
+            seconds = pace.retry_seconds(self._failures) * random.uniform(0.8, 1.2)
         self._hurry.clear()
         try:
             async with asyncio.timeout(seconds):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable
 from jupyter_continuum.sites.emulation import Begun, EmulatedSite, Fault, in_force, in_words, under
@@ -38,7 +40,7 @@ class Conditions:
 
     def begin(self, fault: Fault | None, now: datetime) -> None:
         """Let ``fault`` begin; None: every fault of the site that waits for somebody to say so."""
-        waiting = [each for each in self.usual.faults if each.after_seconds is None]
+        waiting = [each for each in self.usual.faults if each.waits_to_be_told]
         begun = [fault] if fault else waiting
         if not begun:
             raise SiteError(
@@ -55,9 +57,11 @@ class Conditions:
     async def look(self, jobs: Sequence[JobFolder], now: datetime) -> None:
         """Find out what lasts now, and have the link follow. SiteUnreachable when it is cut."""
         started = [job.started for job in jobs if job.started]
+        # A shared folder may hang: then only this site does.
+        told = [*self._told, *await asyncio.to_thread(_begun_by_file, self.usual.faults)]
         before = self.faults
         self.faults = in_force(
-            self.usual, self._told, now, first_job=min(started, default=None), over=self._over
+            self.usual, told, now, first_job=min(started, default=None), over=self._over
         )
         self.now = under(self.usual, self.faults)
         if self.faults != before and self.follow is not None:
@@ -71,3 +75,17 @@ class Conditions:
                 f"{self.site}, an imitation, is cut off on purpose. "
                 f"`jupyter continuum fault {self.site} --over` brings it back."
             )
+
+
+def _begun_by_file(faults: Iterable[Fault]) -> list[Begun]:
+    """Those whose file is there, since it was written."""
+    begun = []
+    for fault in faults:
+        if fault.when_file is None:
+            continue
+        try:
+            written = os.stat(fault.when_file).st_mtime
+        except OSError:  # not there, or not for us: nothing has begun
+            continue
+        begun.append(Begun(fault, datetime.fromtimestamp(written, UTC)))
+    return begun

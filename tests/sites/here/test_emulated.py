@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
+from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
 from jupyter_continuum.sites.emulation import EmulatedSite, Fault
 from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
@@ -134,6 +134,20 @@ async def test_a_timed_fault_counts_from_the_first_job_that_started():
     with pytest.raises(SiteUnreachable, match="far, an imitation, is cut off on purpose"):
         await conditions.look(jobs, late)
     await conditions.look(jobs, NOW + timedelta(seconds=90))
+
+
+async def test_a_fault_lasts_as_long_as_the_file_that_its_instructor_wrote(tmp_path):
+    word = tmp_path / "storm"
+    storm = Fault(when_file=str(word), delay_ms=400)
+    conditions = Conditions(EmulatedSite(delay_ms=10, faults=(storm,)), "far")
+    with pytest.raises(SiteError, match="no fault that waits to be told"):
+        conditions.begin(None, NOW)
+    delays = []
+    for change in (lambda: None, word.touch, word.unlink):
+        change()
+        await conditions.look((), datetime.now(UTC) + timedelta(seconds=1))
+        delays.append(conditions.now.delay_ms)
+    assert delays == [10, 400, 10]
 
 
 async def test_on_nodes_that_are_down_jobs_end_and_none_starts():
