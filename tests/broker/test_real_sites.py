@@ -80,13 +80,16 @@ def test_two_nodes_of_four_gpus_give_eight_workers_on_eight_devices(
     assert {worker["device"] for worker in workers(view)} == {"0", "1", "2", "3"}
     assert len({worker["job_id"] for worker in workers(view)}) == 1
 
-    def place() -> tuple[str, str]:
+    def place() -> tuple[str, str, int]:
         import os
         import socket
 
-        return socket.gethostname(), os.environ["CUDA_VISIBLE_DEVICES"]
+        return socket.gethostname(), os.environ["CUDA_VISIBLE_DEVICES"], os.getppid()
 
-    assert len(set(client_of("main").run(place).values())) == 8
+    places = client_of("main").run(place).values()
+    assert len({(node, device) for node, device, _ in places}) == 8
+    # Those of a node are forked from one process.
+    assert len({parent for _, _, parent in places}) == 2
 
 
 @pytest.mark.parametrize(
