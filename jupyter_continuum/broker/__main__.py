@@ -23,9 +23,9 @@ LOG_BYTES = 4 * 2**20
 """A log that grew over this is begun anew."""
 
 
-async def run() -> None:
-    """Serve until told to end; clusters go on."""
-    broker = Broker()
+async def run(*, lease_seconds: float | None = None) -> None:
+    """Serve until told to end; clusters go on. ``lease_seconds`` is the Broker's."""
+    broker = Broker(lease_seconds=lease_seconds)
     server = Server(broker)
     path = socket_dir() / "broker.sock"
     await server.start(path)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from jupyter_continuum import __version__
 from jupyter_continuum.broker.clusters.clusters import Clusters
 from jupyter_continuum.broker.clusters.foreign import ForeignClusters
+from jupyter_continuum.broker.clusters.holding import Holding
 from jupyter_continuum.broker.clusters.methods import ClusterMethods
 from jupyter_continuum.broker.clusters.orphans import Audit
 from jupyter_continuum.broker.clusters.view import cluster_view
@@ -41,15 +42,17 @@ Method = Callable[..., Awaitable[Any]]  # each takes and gives what METHODS says
 class Broker:
     """Everything one broker process knows: its parts, and how they hear of each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lease_seconds: float | None = None) -> None:
+        """``lease_seconds``: of clusters that nobody holds any more; their plan's when left out."""
         self.ended = asyncio.Event()
         self._publishing = Publishing(lambda id: self._sites.view(id), self._cluster_view)
         self._prompts = Prompts(self._publishing.publish)
         self._clusters = Clusters(
             self._find_session,
             changed=self._publishing.cluster_changed,
-            gone=self._publishing.cluster_gone,
+            gone=self._cluster_gone,
         )
+        self._holding = Holding(self._clusters, lease_seconds=lease_seconds)
         self._front_door = FrontDoor(self._clusters.caller)
         self._address = AddressMethods(self._front_door, self._address_moved)
         self._reach = Reach()
@@ -65,7 +68,7 @@ class Broker:
         self._preparing = Preparing(self._publishing.publish)
         self._foreign = ForeignClusters(self._sites)
         self.methods: dict[str, Method] = dict(self._methods())
-        """By name; ``subscribe`` is not among them, as it needs to know who asks."""
+        """By name, those that need not know who asks."""
 
     def _methods(self) -> Iterator[tuple[str, Method]]:
         parity = Comparing(self._environments, self._sites, self._reach)
@@ -81,7 +84,7 @@ class Broker:
             self._address,
             ProbeMethods(self._probes, self._sites, self._reach),
             EnvironmentMethods(self._preparing, self._environments, self._sites, self._clusters),
-            ClusterMethods(self._clusters, self._sites, parity),
+            ClusterMethods(self._clusters, self._sites, parity, self._holding),
             self._foreign,
             Audit(self._sites, lambda: self._probes.jobs | self._clusters.jobs()),
             self._prompts,
@@ -95,11 +98,13 @@ class Broker:
         self._sites.open_all()
         self._probes.resume()
         await self._clusters.resume()
+        self._holding.resume()
         self._publishing.start()
 
     async def close(self) -> None:
         """End the broker. Clusters go on; a later broker finds them."""
         self._publishing.close()
+        await self._holding.close()
         await self._clusters.leave()
         # While the sites are still there to be told.
         await self._probes.close()
@@ -124,8 +129,17 @@ class Broker:
         """Tell ``tell`` the present state, then every change until ``unsubscribe(key)``."""
         self._publishing.subscribe(key, tell, self._present())
 
-    def unsubscribe(self, key: object) -> None:
+    def hold(self, key: object, name: str) -> None:
+        """The cluster ``name`` is needed until ``release`` or, for its lease, ``face_gone``."""
+        self._holding.hold(key, name)
+
+    def release(self, key: object, name: str) -> None:
+        self._holding.release(key, name)
+
+    def face_gone(self, key: object) -> None:
+        """The conversation ``key`` has ended."""
         self._publishing.unsubscribe(key)
+        self._holding.gone(key)
 
     def _present(self) -> Iterator[BaseModel]:
         for id in self._sites.ids:
@@ -141,6 +155,10 @@ class Broker:
     def _cluster_view(self, name: str) -> ClusterView | None:
         cluster = self._clusters.get(name)
         return cluster_view(cluster) if cluster is not None else None
+
+    def _cluster_gone(self, name: str) -> None:
+        self._holding.forget(name)
+        self._publishing.cluster_gone(name)
 
     def _site_changed(self, session: Session) -> None:
         self._environments.expect(session)

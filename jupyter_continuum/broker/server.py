@@ -69,8 +69,8 @@ class Server:
         except (ConnectionError, ValueError) as error:
             print(f"a face went away: {error}", flush=True)
         finally:
-            self._broker.unsubscribe(writer)
             self._faces.discard(writer)
+            self._broker.face_gone(writer)
             writer.close()
 
     async def _call(self, line: bytes, writer: asyncio.StreamWriter) -> None:
@@ -91,16 +91,27 @@ class Server:
         method = str(message.get("method"))
         if method not in METHODS:
             raise BrokerError(f"The broker has no method {method!r}. Restart it after an upgrade.")
-        if method == "subscribe":
-            self._broker.subscribe(writer, lambda event: self._tell(writer, _event(event)))
-            return {}
         params = message.get("params") or {}
-        function = self._broker.methods[method]
         try:
-            call = function(**params)
+            if method in self._broker.methods:
+                call = self._broker.methods[method](**params)
+            else:
+                return self._answer_face(method, writer, **params)
         except TypeError as error:
             raise BrokerError(f"{method} does not take these parameters: {error}.") from error
         return await call
+
+    def _answer_face(self, method: str, face: asyncio.StreamWriter, name: str = "") -> Any:
+        """What depends on who asks, done at once: a face that has gone holds nothing."""
+        if face not in self._faces:
+            raise BrokerError("Whoever asked has gone.")
+        if method == "subscribe":
+            self._broker.subscribe(face, lambda event: self._tell(face, _event(event)))
+        elif method == "hold":
+            self._broker.hold(face, name)
+        elif method == "release":
+            self._broker.release(face, name)
+        return {}
 
     def _tell_error(
         self, writer: asyncio.StreamWriter, number: int, kind: str, message: str

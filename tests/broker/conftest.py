@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import psutil
 import pytest
 
 from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.start import socket_path
 from tests.conftest import RunningBroker, use_folders
 
 View = dict[str, Any]  # what the broker's JSON holds
@@ -80,6 +84,27 @@ def kill_broker(pid: int) -> None:
     """What ``kill -9`` does, and the kernel has closed its socket when this returns."""
     os.kill(pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+
+
+@contextmanager
+def broker_with_lease(seconds: float, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real broker that waits for holders for less time than a plan may ask for."""
+    program = (
+        "import asyncio\nfrom jupyter_continuum.broker.__main__ import run\n"
+        f"asyncio.run(run(lease_seconds={seconds}))"
+    )
+    with log.open("ab") as file:
+        broker = subprocess.Popen(
+            [sys.executable, "-P", "-c", program], stdout=file, stderr=file, start_new_session=True
+        )
+    try:
+        while not socket_path().exists():
+            assert broker.poll() is None, log.read_text()
+            time.sleep(0.05)
+        yield broker
+    finally:
+        broker.terminate()
+        broker.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")

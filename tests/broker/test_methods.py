@@ -10,7 +10,7 @@ import pytest
 from jupyter_continuum.broker.broker import Broker
 from jupyter_continuum.broker.messages.methods import METHODS
 
-WITH_ITS_FACE = {"subscribe"}
+WITH_ITS_FACE = {"hold", "release", "subscribe"}
 """Answered by the server, which knows who asks."""
 
 

@@ -59,6 +59,7 @@ class Cluster:
         self.started = started
         self.state = "starting"
         self.reason = "The scheduler starts."
+        self.held = False  # whether it is stopped when nobody holds it: see ``holding``
         self.folder = private_dir(socket_dir() / cluster_id)
         """Sockets, and what hub and scheduler read."""
         self.groups: dict[str, Group] = {}
@@ -99,6 +100,7 @@ class Cluster:
             "state": self.state,
             "lease_seconds": self.lease_seconds,
             "started": self.started.isoformat(),
+            "held": self.held,
             "groups": [group.to_disk() for group in self.groups.values()],
             **self.home.to_disk(),
         }
@@ -203,8 +205,7 @@ class Cluster:
                     self.changed()
 
     def report(self, workers: Any, tasks: Any) -> dict[str, Any]:  # Any: whatever JSON held
-        """The scheduler tells how it is; the answer names workers to retire, and agents
-        to whom the way has changed."""
+        """How the scheduler is; back go workers to retire, and agents with another way."""
         before = set(self.workers)
         self.workers = read_workers(workers)
         self.tasks = read_tasks(tasks)
@@ -257,13 +258,13 @@ class Cluster:
 
     # Ending ------------------------------------------------------------------------------
 
-    async def stop(self) -> None:
-        """End everything everywhere. SiteError names a site where that is not certain."""
-        await self._ending.stop()
+    async def stop(self, why: str = "") -> None:
+        """End everything everywhere, for ``why``. SiteError where that is not certain."""
+        await self._ending.stop(why)
 
-    async def hush(self) -> None:
+    async def hush(self, why: str) -> None:
         """Nothing is decided or let in any more, and every agent is told to end."""
-        self.become("stopping", "Jobs are being ended.")
+        self.become("stopping", f"{why} Jobs are being ended.".lstrip())
         self._saving.try_now()
         await self._starting.close()
         await self._admission.close()

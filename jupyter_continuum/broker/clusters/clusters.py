@@ -58,11 +58,15 @@ class Clusters:
         self._refuse_taken(name)
         return name
 
-    async def start(self, name: str, plan: ResolvedPlan) -> Cluster:
+    async def start(self, name: str, plan: ResolvedPlan, *, held: bool = False) -> Cluster:
         """Returns once its scheduler runs. ContinuumError, and nothing of it is left."""
         self._refuse_taken(name)
         cluster = create(
-            name, plan, find_session=self._find_session, on_change=self._cluster_changed
+            name,
+            plan,
+            held=held,
+            find_session=self._find_session,
+            on_change=self._cluster_changed,
         )
         self._by_name[name] = cluster
         try:

@@ -34,7 +34,7 @@ class Endable(Protocol):
     groups: dict[str, Group]
     home: Home
 
-    async def hush(self) -> None: ...
+    async def hush(self, why: str) -> None: ...
     def become(self, state: str, reason: str) -> None: ...
     async def clear(self) -> None: ...
 
@@ -47,10 +47,13 @@ class Ending:
         self._try: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None
 
-    async def stop(self) -> None:
-        """Try now. SiteError names a site where it is not certain that nothing is left."""
+    async def stop(self, why: str = "") -> None:
+        """Try now; ``why``, where it is not the person who asks.
+
+        SiteError names a site where it is not certain that nothing is left.
+        """
         if self._try is None or self._try.done():
-            self._try = asyncio.create_task(self._once(), name=f"stop {self._cluster.name}")
+            self._try = asyncio.create_task(self._once(why), name=f"stop {self._cluster.name}")
         try:
             await asyncio.shield(self._try)
         except SiteError:
@@ -74,11 +77,11 @@ class Ending:
                     traceback.print_exc()
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _once(self) -> None:
+    async def _once(self, why: str) -> None:
         cluster = self._cluster
         if cluster.state == "stopped":
             return
-        await cluster.hush()
+        await cluster.hush(why)
         _, *said = await asyncio.gather(
             cluster.home.end_scheduler(), *(end_group(group) for group in cluster.groups.values())
         )

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from jupyter_continuum.broker.clusters.clusters import Clusters
 from jupyter_continuum.broker.clusters.dry_run import dry_run
+from jupyter_continuum.broker.clusters.holding import Holding
 from jupyter_continuum.broker.clusters.view import cluster_view
 from jupyter_continuum.broker.messages.clusters import ClusterView, DryRun
 from jupyter_continuum.broker.messages.environments import ParityView
@@ -26,8 +27,9 @@ class Parity(Protocol):
 class ClusterMethods:
     """To launch, see, attach, scale and stop them."""
 
-    def __init__(self, clusters: Clusters, sites: Sites, parity: Parity) -> None:
+    def __init__(self, clusters: Clusters, sites: Sites, parity: Parity, holding: Holding) -> None:
         self._clusters = clusters
+        self._holding = holding
         self._sites = sites
         self._parity = parity
 
@@ -35,11 +37,14 @@ class ClusterMethods:
         resolved = resolve_at(self._sites, plan)
         return dry_run(resolved, self._sites.session, await self._parity.compare(resolved))
 
-    async def launch(self, *, plan: dict[str, Any]) -> ClusterView:
+    async def launch(self, *, plan: dict[str, Any], held: bool = False) -> ClusterView:
         resolved = resolve_at(self._sites, plan)
         name = self._clusters.new_name(resolved)
         await self._parity.check(resolved)
-        return cluster_view(await self._clusters.start(name, resolved))
+        cluster = await self._clusters.start(name, resolved, held=held is True)
+        if cluster.held:
+            self._holding.expect(name)  # whoever launched it may have been killed meanwhile
+        return cluster_view(cluster)
 
     async def clusters(self) -> list[ClusterView]:
         return [cluster_view(cluster) for cluster in self._clusters]

@@ -19,7 +19,12 @@ OnChange = Callable[[Cluster], None]
 
 
 def create(
-    name: str, plan: ResolvedPlan, *, find_session: FindSession, on_change: OnChange
+    name: str,
+    plan: ResolvedPlan,
+    *,
+    held: bool,
+    find_session: FindSession,
+    on_change: OnChange,
 ) -> Cluster:
     """A new cluster, on disk already; nothing runs before its ``start``. Raises ContinuumError."""
     authority = make_authority(name)
@@ -33,6 +38,7 @@ def create(
         find_session=find_session,
         on_change=on_change,
     )
+    cluster.held = held
     for group in plan.groups:
         cluster.groups[group.name] = Group(cluster, group, group.jobs)
     try:
@@ -55,6 +61,7 @@ def restore(stored: dict[str, Any], *, find_session: FindSession, on_change: OnC
         on_change=on_change,
     )
     cluster.state, cluster.reason = stored["state"], ""
+    cluster.held = stored.get("held", False)
     cluster.home.from_disk(stored)
     for each in stored["groups"]:
         group = Group.from_disk(cluster, each)

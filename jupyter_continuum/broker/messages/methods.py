@@ -19,7 +19,11 @@ METHODS = {
     "builds a worker environment, names it in the profile; how far it is follows as events",
     "stop_preparing": "(site) -> {}; when nothing half is left there, else SiteError",
     "dry_run": "(plan) -> DryRun",
-    "launch": "(plan) -> ClusterView; returns once the scheduler runs, jobs follow",
+    "launch": "(plan, held: bool) -> ClusterView; returns once the scheduler runs, jobs follow; "
+    "a held one is stopped after its lease unless somebody holds it",
+    "hold": "(name) -> {}; when the last connection that holds a cluster ends without release, "
+    "it is stopped after its lease",
+    "release": "(name) -> {}; with no holder left it lives on as any other",
     "clusters": "() -> [ClusterView]",
     "cluster": "(name) -> ClusterView",
     "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
