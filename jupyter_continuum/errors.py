@@ -11,6 +11,7 @@ ContinuumError
 │   ├── CarrierDenied     the site does not allow this way to its workers; another may do
 │   └── SubmitRefused     the batch system said no
 ├── AnalysisError         an analysis cannot be done with this array, device or cluster
+├── RunError              a notebook cannot be run as asked, or did not run to its end
 ├── RelayError            a byte stream could not be opened
 └── BrokerError           the broker does not answer, or is of another version
 
@@ -64,6 +65,10 @@ class AnalysisError(ContinuumError):
     """An analysis cannot be done with this array, on this device or on this cluster."""
 
 
+class RunError(ContinuumError):
+    """A notebook cannot be run as asked, or did not run to its end."""
+
+
 class RelayError(ContinuumError):
     """A byte stream between two processes of a cluster could not be opened."""
 
@@ -86,6 +91,7 @@ FAMILY: dict[str, type[ContinuumError]] = {
         CarrierDenied,
         SubmitRefused,
         AnalysisError,
+        RunError,
         RelayError,
         BrokerError,
     )

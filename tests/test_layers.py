@@ -17,7 +17,7 @@ PACKAGE = Path(jupyter_continuum.__file__).parent
 
 LAYERS = (
     {"server", "cli", "workbench"},
-    {"analysis"},
+    {"analysis", "runs"},
     {"broker"},
     {"environments"},
     {"cluster", "worker"},
@@ -36,7 +36,7 @@ WITHIN = {
         {"clusters"},
         {"sites"},
         {"front_door"},
-        {"client", "prompts", "publishing", "rows", "selection"},
+        {"client", "plan_file", "prompts", "publishing", "rows", "selection", "waiting"},
         {"messages", "start", "words", "lines", "lifetime"},
     ),
     "sites": (
@@ -231,6 +231,11 @@ def loaded_by(statement: str) -> set[str]:
         (
             "import jupyter_continuum.server.app",
             {"asyncssh", "dask", "distributed", "numpy", "pandas"},
+        ),
+        ("import jupyter_continuum.runs.engine", HEAVY | {"asyncio", "dask", "nbclient"}),
+        (
+            "import jupyter_continuum.cli.run",
+            {"asyncssh", "dask", "distributed", "nbclient", "papermill", "pydantic"},
         ),
         ("import jupyter_continuum.worker.agent", HEAVY | {"jupyter_server", "jupyter_core"}),
         (

@@ -1,11 +1,14 @@
-"""Which offers a person means: the same words for the command line and for Python."""
+"""Which offers or cluster a person means: the same words everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from jupyter_continuum.errors import PlanRefused
+from jupyter_continuum.errors import PlanRefused, Unknown
+
+CLUSTER_VARIABLE = "JUPYTER_CONTINUUM_CLUSTER"
+"""Environment variable with the cluster that is meant where none is named."""
 
 OfferRecord = dict[str, Any]  # an OfferView as it crossed the socket
 
@@ -43,6 +46,15 @@ def group_of(text: str) -> dict[str, Any]:  # fields of a GroupPlan
     if "/" not in offer:
         raise PlanRefused(f"{text}: an offer is SITE/OFFER; `jupyter continuum offers` lists them.")
     return {"offer": offer, "jobs": int(jobs) if colon else 1}
+
+
+def only_cluster(views: Iterable[dict[str, Any]]) -> str:  # ClusterViews as they crossed the socket
+    """Name of the one cluster there is. Unknown when there is none, or a choice."""
+    names = [view["name"] for view in views if view["state"] != "stopped"]
+    if len(names) != 1:
+        known = f"these run: {', '.join(names)}" if names else "none runs; `jc.launch` starts one"
+        raise Unknown(f"Which cluster? {known}.")
+    return str(names[0])
 
 
 def is_free(offer: OfferRecord) -> bool:

@@ -20,6 +20,7 @@ HOME = {
     "address": "address",
     "dashboard": "dashboard",
     "rbac": "rbac",
+    "run": "run",
     "demo": "demo",
     "teach": "teach",
     "fault": "fault",

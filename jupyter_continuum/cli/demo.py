@@ -10,7 +10,6 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from jupyter_continuum.broker.client import call_broker
@@ -20,6 +19,7 @@ from jupyter_continuum.cli.teach import Tell, open_class
 from jupyter_continuum.cli.terminal import note, print_json, say
 from jupyter_continuum.errors import BrokerError, ContinuumError
 from jupyter_continuum.planning.classroom import Classroom, classroom_of
+from jupyter_continuum.runs.signals import ended_by_signals
 
 CLASS = "class.yaml"
 
@@ -34,7 +34,7 @@ def demo(options: Namespace) -> int:
     if options.headless and not cluster:
         raise ContinuumError(f"{file} has no cluster for the notebook to run on. Give it one.")
     tell = note if options.json else say
-    with playground() as root, _ended_by_signals():
+    with playground() as root, ended_by_signals():
         folder = root / "work"
         folder.mkdir()
         copies = [Path(shutil.copyfile(each, folder / each.name)) for each in lessons]
@@ -155,22 +155,6 @@ def show_summary(summary: dict[str, Any], *, json: bool) -> None:  # as JSON has
     say(as_text(("SITE", "WORKERS", "TASKS", "SECONDS"), rows))
     say(as_text(LINK_HEAD, map(link_row, summary["links"])))
     say(", ".join(f"{name} {version}" for name, version in summary["versions"].items()))
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does, so that nothing is left."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    names = (signal.SIGTERM, signal.SIGHUP)
-    before = {name: signal.signal(name, interrupt) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 @contextmanager

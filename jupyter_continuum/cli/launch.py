@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.lines import Message
+from jupyter_continuum.broker.plan_file import read_plan
 from jupyter_continuum.broker.selection import group_of
 from jupyter_continuum.cli.prompts import Prompts
 from jupyter_continuum.cli.terminal import note, print_json, say
@@ -139,7 +139,7 @@ def plan_of(options: Namespace) -> Record:
         raise PlanRefused("Say either --plan FILE or --on SITE/OFFER, once or more often.")
     if not options.plan:
         return plan_from_flags(options)
-    plan = read_plan(Path(options.plan))
+    plan = read_plan(options.plan)
     if options.name:
         plan["name"] = options.name
     return plan
@@ -154,26 +154,3 @@ def plan_from_flags(options: Namespace) -> Record:
     given = {name: value for name, value in shared.items() if value is not None}
     groups = [group_of(text) | given for text in options.on]
     return {"groups": groups} | ({"name": options.name} if options.name else {})
-
-
-def read_plan(path: Path) -> Record:
-    """The plan in a JSON or YAML file, checked."""
-    import yaml
-    from pydantic import ValidationError
-
-    from jupyter_continuum.planning.plan import Plan
-
-    try:
-        content = yaml.safe_load(path.read_text())  # JSON is YAML
-    except OSError as error:
-        raise PlanRefused(f"{path}: {error.strerror}. Is the name right?") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise PlanRefused(f"{path} is neither JSON nor YAML: {reason}.") from error
-    try:
-        plan = Plan.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise PlanRefused(f"{path}, {field}: {first['msg']}. Correct it and try again.") from error
-    return plan.model_dump(mode="json", exclude_none=True)

@@ -20,10 +20,10 @@ from jupyter_continuum.broker.rows import (
     travel_row,
     worker_row,
 )
+from jupyter_continuum.broker.waiting import wait_for_workers
 from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.table import as_html, as_text
 from jupyter_continuum.workbench.listings import Listing
-from jupyter_continuum.workbench.waiting import wait_for_workers
 
 if TYPE_CHECKING:
     from pathlib import Path

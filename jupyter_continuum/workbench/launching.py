@@ -8,13 +8,10 @@ from typing import Any
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.rows import Record
-from jupyter_continuum.broker.selection import group_of
-from jupyter_continuum.errors import PlanRefused, Unknown
+from jupyter_continuum.broker.selection import CLUSTER_VARIABLE, group_of, only_cluster
+from jupyter_continuum.errors import PlanRefused
 from jupyter_continuum.workbench.cluster import Cluster
 from jupyter_continuum.workbench.foreign import ForeignCluster
-
-CLUSTER_VARIABLE = "JUPYTER_CONTINUUM_CLUSTER"
-"""Environment variable with the name that ``attach()`` takes when it is given none."""
 
 
 def launch(
@@ -41,7 +38,7 @@ def attach(name: str | None = None) -> Cluster | ForeignCluster:
 
     ``site/name`` is a cluster that somebody else runs at a site, with the Dask operator.
     """
-    name = name or os.environ.get(CLUSTER_VARIABLE) or _only_cluster()
+    name = name or os.environ.get(CLUSTER_VARIABLE) or only_cluster(call_broker("clusters"))
     if "/" in name:
         return ForeignCluster(name)
     return Cluster(call_broker("cluster", name=name)["name"])
@@ -74,11 +71,3 @@ def _group(part: Mapping[str, Any] | str) -> Record:
         f"{dict(part)!r} is neither an offer nor a group. "
         "Pass offers of `jc.offers()`, or {'offer': 'site/offer', 'jobs': 2}."
     )
-
-
-def _only_cluster() -> str:
-    names = [view["name"] for view in call_broker("clusters") if view["state"] != "stopped"]
-    if len(names) != 1:
-        known = f"these run: {', '.join(names)}" if names else "none runs; `jc.launch` starts one"
-        raise Unknown(f"Which cluster? {known}.")
-    return str(names[0])

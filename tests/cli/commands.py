@@ -19,21 +19,21 @@ class Ran:
     err: str
 
 
-def continuum(*words: str) -> Ran:
+def continuum(*words: str, seconds: float = SECONDS) -> Ran:
     done = subprocess.run(
         [*COMMAND, *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
     )
     assert "Traceback" not in done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def told(*words: str) -> Any:
+def told(*words: str, seconds: float = SECONDS) -> Any:
     """What ``--json`` says of a command that went well."""
-    ran = continuum(*words, "--json")
+    ran = continuum(*words, "--json", seconds=seconds)
     assert ran.status == 0, ran.err
     return json.loads(ran.out)
 

@@ -1,0 +1,47 @@
+"""Notebooks for runs, and how they are read afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SUM = (
+    "import jupyter_continuum as jc\n"
+    "with jc.attach().get_client() as client:\n"
+    "    print('sum', client.submit(sum, [1, 2, n]).result(timeout=60))"
+)
+"""A cell that computes on the cluster, with the parameter ``n``."""
+
+
+def signals_its_run(number: int) -> str:
+    """A cell that sends its own run a signal, and never ends by itself."""
+    return f"import os, time\nos.kill(os.getppid(), {number})\ntime.sleep(600)"
+
+
+def write(
+    path: Path, *cells: str, parameters: str | None = "n = 3", kernel: str = "python3"
+) -> Path:
+    """A notebook of Python: prose, the tagged cell, and ``cells``."""
+    made: list[dict[str, Any]] = [{"cell_type": "markdown", "id": "prose", "source": "# Prose"}]
+    tagged = [(parameters, ["parameters"])] if parameters is not None else []
+    for at, (source, tags) in enumerate([*tagged, *((source, []) for source in cells)]):
+        code = {"cell_type": "code", "id": f"code-{at}", "source": source, "outputs": []}
+        made.append(code | {"execution_count": None, "metadata": {"tags": tags}})
+    made[0]["metadata"] = {}
+    spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    metadata = {"kernelspec": spec, "language_info": {"name": "python"}}
+    path.write_text(
+        json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    )
+    return path
+
+
+def outputs(path: Path) -> str:
+    """Everything that the cells of a notebook printed or raised, in their order."""
+    cells = json.loads(path.read_text())["cells"]
+    found = [output for cell in cells for output in cell.get("outputs", [])]
+    return "".join(
+        "".join(each["text"]) if "text" in each else f"{each.get('ename')}: {each.get('evalue')}\n"
+        for each in found
+    )
