@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         foreign_clusters,
         launch,
         offers,
+        record,
         sites,
         stop,
     )
@@ -39,6 +40,7 @@ __all__ = [
     "launch",
     "offers",
     "on_device",
+    "record",
     "sites",
     "stop",
 ]

@@ -234,7 +234,7 @@ def loaded_by(statement: str) -> set[str]:
         ),
         ("import jupyter_continuum.runs.engine", HEAVY | {"asyncio", "dask", "nbclient"}),
         (
-            "import jupyter_continuum.cli.run",
+            "import jupyter_continuum.cli.run, jupyter_continuum.cli.sweep",
             {"asyncssh", "dask", "distributed", "nbclient", "papermill", "pydantic"},
         ),
         ("import jupyter_continuum.worker.agent", HEAVY | {"jupyter_server", "jupyter_core"}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
+from jupyter_continuum.cli.run_arguments import run_words, sweep_words
+
 NOTHING_BEGUN = "Stopped. Nothing was changed."
 LAUNCH_GOES_ON = (
     "Stopped watching; the launch goes on. `jupyter continuum list` shows it, "
@@ -15,7 +17,6 @@ CLUSTERS_GO_ON = (
 )
 DASHBOARD_ENDED = "The dashboard is closed; the cluster goes on."
 NOTHING_HALF = "Stopped. Nothing half is left at the site."
-RUN_ENDED = "The run was interrupted; a cluster that it launched ends with it."
 DEMO_ENDED = "The demo was interrupted; all that it started has ended."
 
 
@@ -43,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
     _listing_words(command)
     _connect_words(command)
     _cluster_words(command)
-    _run_words(command)
+    run_words(command)
+    sweep_words(command)
     _teaching_words(command)
     _other_words(command)
     return top
@@ -191,43 +193,6 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     )
     add("names", nargs="*", metavar="CLUSTER")
     add("--all", action="store_true", help="every cluster")
-
-
-def _run_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
-    add = command(
-        "run",
-        "run a notebook with these parameters, on a cluster that is there for it",
-        json=True,
-        interrupted=RUN_ENDED,
-    )
-    add("notebook", metavar="NOTEBOOK")
-    add("-o", "--output", metavar="FILE", help="NOTEBOOK-run-TIME.ipynb beside it when left out")
-    add("--force", action="store_true", help="write over an output that is there")
-    add(
-        "-p",
-        dest="parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="3, 1e-3, true, [1, 2], or text; '\"3\"' is text, too",
-    )
-    add(
-        "--parameters",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML or JSON with more of them; -p counts more",
-    )
-    add(
-        "--on",
-        action="append",
-        default=[],
-        metavar="PLAN|OFFER|CLUSTER",
-        help="PLAN.yaml or SITE/OFFER[:JOBS] launches a cluster that ends with the run; repeat "
-        "for more offers. Left out, $JUPYTER_CONTINUUM_CLUSTER, or the only one that runs",
-    )
-    add("--kernel", metavar="NAME", help="the notebook's own when left out")
 
 
 def _teaching_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:

@@ -21,6 +21,7 @@ HOME = {
     "dashboard": "dashboard",
     "rbac": "rbac",
     "run": "run",
+    "sweep": "sweep",
     "demo": "demo",
     "teach": "teach",
     "fault": "fault",

@@ -4,6 +4,7 @@ from jupyter_continuum.workbench.cluster import Cluster
 from jupyter_continuum.workbench.connecting import connect
 from jupyter_continuum.workbench.launching import attach, launch, stop
 from jupyter_continuum.workbench.listings import Listing, clusters, foreign_clusters, offers, sites
+from jupyter_continuum.workbench.recording import record
 
 __all__ = [
     "Cluster",
@@ -14,6 +15,7 @@ __all__ = [
     "foreign_clusters",
     "launch",
     "offers",
+    "record",
     "sites",
     "stop",
 ]
