@@ -84,7 +84,9 @@ class Broker:
             self._address,
             ProbeMethods(self._probes, self._sites, self._reach),
             EnvironmentMethods(self._preparing, self._environments, self._sites, self._clusters),
-            ClusterMethods(self._clusters, self._sites, parity, self._holding),
+            ClusterMethods(
+                self._clusters, self._sites, parity, self._holding, counters=self._counters
+            ),
             self._foreign,
             Audit(self._sites, lambda: self._probes.jobs | self._clusters.jobs()),
             self._prompts,
@@ -151,6 +153,9 @@ class Broker:
 
     def _find_session(self, site: str) -> Session | None:
         return self._sites.sessions.get(site)
+
+    def _counters(self, site: str, offer: str) -> tuple[str, ...]:
+        return self._reach.facts(site, offer, today()).energy or ()
 
     def _cluster_view(self, name: str) -> ClusterView | None:
         cluster = self._clusters.get(name)

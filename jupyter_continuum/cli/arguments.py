@@ -189,6 +189,14 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("--end", action="store_true", help="end them")
 
     add = command(
+        "record",
+        "write down what ran where, for how long, and what crossed borders; also of the ended",
+        json=True,
+    )
+    add("name", nargs="?", default="", metavar="CLUSTER", help="or its id; left out, list them")
+    add("-o", "--output", metavar="NAME", help="NAME.record.json and .html; the cluster's own name")
+
+    add = command(
         "stop", "end clusters; returns when nothing is left at any site", interrupted=CLUSTERS_GO_ON
     )
     add("names", nargs="*", metavar="CLUSTER")

@@ -17,6 +17,7 @@ HOME = {
     "logs": "clusters",
     "audit": "clusters",
     "stop": "clusters",
+    "record": "record",
     "address": "address",
     "dashboard": "dashboard",
     "rbac": "rbac",

@@ -46,6 +46,8 @@ def run(options: Namespace) -> int:
             print_json(record(notebook, outcome, state, why))
         elif state == "completed":
             tell(f"Done: {outcome.output}")
+            if outcome.record is not None:
+                tell(f"Record: {outcome.record.with_suffix('.html')}")
         elif state == "interrupted" and outcome.cells:
             tell(f"The partial notebook is {outcome.output}")
     return 0
@@ -62,6 +64,7 @@ def record(notebook: Path, outcome: Outcome, state: str, why: str) -> dict[str, 
     return {
         "notebook": str(notebook),
         "output": str(outcome.output) if outcome.output else None,
+        "record": str(outcome.record) if outcome.record else None,
         "cluster": outcome.cluster or None,
         "state": state,
         "reason": why,

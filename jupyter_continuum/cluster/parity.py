@@ -76,7 +76,7 @@ def _agent(here: Report, there: Report) -> Row:
         why = "jupyter-continuum is missing there."
     else:
         why = (
-            f"The worker agent speaks protocol {_text(there.get('protocol'))}, this cluster "
+            f"The worker agent speaks protocol {shown(there.get('protocol'))}, this cluster "
             f"{here.get('protocol')}."
         )
     mend = "Install the same jupyter-continuum on both sides."
@@ -84,7 +84,7 @@ def _agent(here: Report, there: Report) -> Row:
 
 
 def _python(here: Report, there: Report) -> Row:
-    ours, theirs = _text(here.get("python")), _text(there.get("python"))
+    ours, theirs = shown(here.get("python")), shown(there.get("python"))
     if not _differ(ours, theirs, 2):
         return Row("Python", ours, theirs, "same" if ours == theirs else "fine")
     why = (
@@ -110,7 +110,7 @@ def _package_row(here: Report, there: Report, package: str) -> Row:
 
 
 def _cupy(here: Report, there: Report, *, gpus: bool) -> Row:
-    ours, theirs = _text(here.get("cupy")), _text(there.get("cupy"))
+    ours, theirs = shown(here.get("cupy")), shown(there.get("cupy"))
     if gpus and not theirs:
         why = "CuPy is missing there, so arrays on its GPUs need another package."
         return Row("cupy", ours, theirs, "told", why)
@@ -118,14 +118,14 @@ def _cupy(here: Report, there: Report, *, gpus: bool) -> Row:
 
 
 def _cuda_runtime(here: Report, there: Report) -> Row:
-    ours, theirs = _text(here.get("cuda_runtime")), _text(there.get("cuda_runtime"))
+    ours, theirs = shown(here.get("cuda_runtime")), shown(there.get("cuda_runtime"))
     return Row("CUDA runtime", ours, theirs, "same" if ours == theirs else "fine")
 
 
 def _cuda_driver(here: Report, there: Report, *, gpus: bool) -> Row:
     """A driver serves the CUDA releases up to its own major one."""
-    ours, theirs = _text(here.get("cuda_driver")), _text(there.get("cuda_driver"))
-    wants = re.match(r"cupy-cuda(\d+)x ", _text(there.get("cupy")))
+    ours, theirs = shown(here.get("cuda_driver")), shown(there.get("cuda_driver"))
+    wants = re.match(r"cupy-cuda(\d+)x ", shown(there.get("cupy")))
     if not theirs:
         return Row("CUDA driver", ours, theirs, "unknown" if gpus else "same")
     serves = _numbers(theirs)[:1]
@@ -137,7 +137,7 @@ def _cuda_driver(here: Report, there: Report, *, gpus: bool) -> Row:
 
 
 def _architecture(here: Report, there: Report) -> Row:
-    ours, theirs = _text(here.get("architecture")), _text(there.get("architecture"))
+    ours, theirs = shown(here.get("architecture")), shown(there.get("architecture"))
     if ours == theirs:
         return Row("processor", ours, theirs, "same")
     why = f"The processor is {theirs} there and {ours} here: compiled functions do not travel."
@@ -145,17 +145,17 @@ def _architecture(here: Report, there: Report) -> Row:
 
 
 def _libc(here: Report, there: Report) -> Row:
-    ours, theirs = _text(here.get("libc")), _text(there.get("libc"))
+    ours, theirs = shown(here.get("libc")), shown(there.get("libc"))
     return Row("C library", ours, theirs, "same" if ours == theirs else "fine")
 
 
 def _package(report: Report, name: str) -> str:
     packages = report.get("packages")
-    return _text(packages.get(name)) if isinstance(packages, Mapping) else ""
+    return shown(packages.get(name)) if isinstance(packages, Mapping) else ""
 
 
-def _text(value: object) -> str:
-    """What a version may look like; whatever else a site said is not repeated."""
+def shown(value: object) -> str:
+    """``value`` where a version may look like it; whatever else a site said is not repeated."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and _SHOWN.fullmatch(value) else ""

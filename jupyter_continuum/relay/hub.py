@@ -13,6 +13,7 @@ one JSON object a line:
     hub -> broker   {"on": "up", "agent": …}   {"on": "down", "agent": …, "reason": …}
                     {"on": "join", "agent": …, "request": {…}}
                     {"on": "stats", "links": [[source, target, bytes], …], "up": [agent, …]}
+                    the same with {"last": true} when it is told to exit
 
 It holds spliced ciphertext and counters, and no key of the cluster. An agent may dial and be
 dialled only after the broker granted its join. Without the scheduler for ORPHAN_SECONDS it ends.
@@ -143,6 +144,7 @@ class Hub(Exchange):
             case "drop" if end is not None:
                 self._drop(end)
             case "exit":
+                self._tell(self.stats() | {"last": True})
                 self.exit.set()
 
     def _tell(self, message: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from jupyter_continuum.runs.lending import Others, Tell, cluster_for
 from jupyter_continuum.runs.notebook import kernel_of, read_notebook
 from jupyter_continuum.runs.output import reserved
 from jupyter_continuum.runs.parameters import check_parameters
+from jupyter_continuum.runs.recording import Recording, State
 
 if TYPE_CHECKING:
     from jupyter_continuum.runs.cells import Cell
@@ -36,6 +37,8 @@ class Outcome:
 
     output: Path | None = None
     cluster: str = ""
+    record: Path | None = None
+    """The run record, as JSON; ``.html`` beside it is a page."""
     seconds: float = 0.0
     cells: list[Cell] = field(default_factory=list)
 
@@ -66,15 +69,21 @@ def perform(
         outcome.cells.append(cell)
         on_cell(cell)
 
+    recording = Recording(run.notebook, run.kernel, run.parameters)
     with reserved(run.notebook, output, force=force, now=datetime.now()) as path:
+        state: State = "interrupted"
         try:
             with cluster_for(use, tell=tell, others=others) as cluster:
                 outcome.cluster, outcome.output = cluster, path
+                recording.begin(cluster, shared=isinstance(use, str))
                 _execute(run, path, cluster, keep)
+            state = "completed"
         except RuntimeError as error:
+            state = "failed"
             raise RunError(_why(run, outcome, error)) from error
         finally:
             outcome.seconds = round(time.monotonic() - started, 3)
+            outcome.record = recording.end(path, state, len(outcome.cells), tell)
 
 
 def check_installed() -> None:

@@ -195,7 +195,12 @@ class Job:
     reason: str = ""
     """The site's own word: ``Priority``, ``TIMEOUT``, ``exit 1``."""
     expected_start: datetime | None = None
+    started_at: datetime | None = None
+    """When it began, by the site's clock; None where the site does not say."""
     ends_at: datetime | None = None
+    """When it ends at the latest, or, once it is over, when it ended: by the site's clock."""
+    image: str = ""
+    """The container image that runs, with its digest; "" where none does."""
 
 
 @dataclass(frozen=True, slots=True)

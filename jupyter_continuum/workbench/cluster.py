@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from jupyter_continuum.workbench.cluster_record import ClusterRecord
+
 
 class Cluster:
     """One Dask cluster. Holds its name alone; everything else is asked for anew."""
@@ -162,6 +164,15 @@ class Cluster:
         """What the jobs printed last, by job."""
         found: dict[str, str] = call_broker("logs", name=self.name, group=group, lines=lines)
         return found
+
+    def record(self) -> ClusterRecord:
+        """What ran where so far, under which versions, for how long, and what crossed borders.
+
+        A notebook shows it; ``record().save("name")`` writes JSON and a page.
+        """
+        from jupyter_continuum.workbench.cluster_record import ClusterRecord
+
+        return ClusterRecord(self.name)
 
     def stop(self) -> None:
         """End it; returns when nothing of it is left at any site."""

@@ -93,6 +93,7 @@ def broker_with_lease(seconds: float, log: Path) -> Iterator[subprocess.Popen[by
         "import asyncio\nfrom jupyter_continuum.broker.__main__ import run\n"
         f"asyncio.run(run(lease_seconds={seconds}))"
     )
+    socket_path().unlink(missing_ok=True)  # of one that was killed: it says nothing of this one
     with log.open("ab") as file:
         broker = subprocess.Popen(
             [sys.executable, "-P", "-c", program], stdout=file, stderr=file, start_new_session=True

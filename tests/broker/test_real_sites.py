@@ -16,6 +16,7 @@ from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.start import log_path
 from jupyter_continuum.errors import PlanRefused, SiteError
 from jupyter_continuum.paths import data_dir
+from jupyter_continuum.workbench.cluster_record import ClusterRecord
 from tests.broker.conftest import View, all_ready, launch, wait_for, workers
 from tests.conftest import RunningBroker
 from tests.rig.fixtures import profile, ssh_login
@@ -69,6 +70,26 @@ def test_a_cluster_spans_this_machine_a_slurm_site_and_an_isolated_one(
         assert queue(site) == ""
         assert list((site.work / "jobs").iterdir()) == []
         assert not _agents_at(site)
+    check_record(ClusterRecord("main").data, both)
+
+
+def check_record(data: View, sites: tuple[SlurmSite, SlurmSite]) -> None:
+    """Hours by the sites' clocks, hosts without users, and what the plan was checked against."""
+    groups = {group["name"]: group for group in data["groups"]}
+    for name, site in zip(("sitea", "siteb"), sites, strict=True):
+        hours = groups[name]["wall_hours"]
+        assert hours["source"] == "start and end of each job by the site's own clock"
+        assert 0 < hours["value"] < 0.1
+        login = ssh_login(site)
+        hosts = {(each["role"], each["host"], each["port"]) for each in data["hosts"]}
+        assert ("login node", login.host, login.port) in hosts
+        (job,) = groups[name]["jobs"]
+        assert ("worker gateway", job["nodes"][0], None) in hosts
+        assert "holds no power draw" in groups[name]["energy"]["reason"]
+        text = json.dumps(data)
+        assert not [hidden for hidden in (login.user, str(site.work)) if f'"{hidden}"' in text]
+    live = {(c["about"], c["field"]) for c in data["claims"] if c["kind"] == "live"}
+    assert {("sitea/cpu", "nodes"), ("siteb/cpu", "max_walltime_h")} <= live
 
 
 def test_two_nodes_of_four_gpus_give_eight_workers_on_eight_devices(

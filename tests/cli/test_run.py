@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -83,6 +84,37 @@ def test_a_notebook_runs_on_a_cluster_of_its_own(cluster: str, tmp_path: Path) -
     assert f"sum 42\ntext {tmp_path}\n" in outputs(Path(said["output"]))
     assert Path(said["output"]).name.startswith("sum {n}-run-20")
     assert names() == ["span"]
+    check_record(said, notebook)
+
+
+def check_record(said: dict[str, Any], notebook: Path) -> None:
+    """It lies beside the result, and `jupyter continuum record` has the cluster's still."""
+    path = Path(said["record"])
+    assert path == Path(said["output"]).with_suffix(".record.json")
+    record = json.loads(path.read_text())
+    run = record["notebook"]
+    assert (run["parameters"], run["state"], run["cells_run"]) == (
+        {"n": 39, "k": "text"},
+        "completed",
+        4,
+    )
+    for digest, file in ((run["sha256"], notebook), (run["output_sha256"], Path(said["output"]))):
+        assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (record["complete"], record["cluster"]["state"]) == (True, "stopped")
+    assert record["totals"]["wall_hours"]["value"] > 0
+    assert str(notebook.parent) not in path.read_text()
+    assert "Run record of sum {n}-run-" in path.with_suffix(".html").read_text()
+    views = {view["name"]: view for view in told("record")}
+    assert views["own"]["id"] == record["cluster"]["id"]
+    assert views["span"]["ended"] is None
+    again = told("record", "own")
+    assert again["cluster"] == record["cluster"]
+    assert again["notebook"] is None
+    ran = continuum("record", "own", "-o", str(notebook.with_name("own")))
+    assert ran.status == 0, ran.err
+    assert notebook.with_name("own.record.html").is_file()
+    unknown = continuum("record", "nobody")
+    assert (unknown.status, "no record of a cluster 'nobody'" in unknown.err) == (1, True)
 
 
 def test_each_cell_is_a_line(cluster: str, tmp_path: Path) -> None:
@@ -96,7 +128,9 @@ def test_each_cell_is_a_line(cluster: str, tmp_path: Path) -> None:
     assert lines[0] == "lab: ready, 1 of 1 workers"
     assert [line.split(" s ")[1] for line in lines[1:4]] == ["n = 3", "x = 1", "raise SystemExit"]
     assert lines[1].startswith("cell 1 of 3 done")
-    assert lines[4:] == [f"Done: {tmp_path / output}"]
+    page = tmp_path / "b.record.html"
+    assert lines[4:] == [f"Done: {tmp_path / output}", f"Record: {page}"]
+    assert "and served others, too" in page.read_text()
 
 
 @pytest.mark.parametrize(

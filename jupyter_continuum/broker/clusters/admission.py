@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_continuum.broker.clusters.hub_control import HubControl
@@ -17,16 +17,21 @@ if TYPE_CHECKING:
     from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
 
 Find = Callable[[str], "tuple[Group, JobEntry, AgentEntry] | None"]
+Joined = Callable[[str, Mapping[str, Any]], None]
+"""Told the group of an agent that is let in, and what is installed there."""
 
 
 class Admission:
     """One task per question; ``close`` drops those without an answer."""
 
-    def __init__(self, hub: HubControl, authority: Authority, find: Find) -> None:
+    def __init__(
+        self, hub: HubControl, authority: Authority, find: Find, *, joined: Joined
+    ) -> None:
         """``find`` gives group, job and agent of ``site.agent``."""
         self._hub = hub
         self._authority = authority
         self._find = find
+        self._joined = joined
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def ask(self, name: str, asked: dict[str, Any]) -> None:
@@ -67,6 +72,8 @@ class Admission:
             # The next job would bring the same environment, and wait in the queue for nothing.
             group.refuse(agent.refused)
         else:
+            if not agent.granted:
+                self._joined(group.plan.name, asked["environment"])
             agent.granted, agent.asked = True, digest(asked)
             self._hub.order("grant", agent=name, grant=granted)
         group.owner.save_later()

@@ -6,21 +6,24 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from jupyter_continuum.broker.clusters import kept
 from jupyter_continuum.broker.clusters.admission import Admission
 from jupyter_continuum.broker.clusters.connection_file import (
     remove_connection_file,
     write_connection_file,
 )
 from jupyter_continuum.broker.clusters.ending import Ending
+from jupyter_continuum.broker.clusters.facts import ended_facts
 from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.home import Home
 from jupyter_continuum.broker.clusters.hub_control import HubControl, News
 from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
 from jupyter_continuum.broker.clusters.job_logs import read_logs
 from jupyter_continuum.broker.clusters.joining import SCHEDULER
+from jupyter_continuum.broker.clusters.ledger import Ledger
 from jupyter_continuum.broker.clusters.links import Links
 from jupyter_continuum.broker.clusters.reports import WorkerReport, read_tasks, read_workers
 from jupyter_continuum.broker.clusters.saving import Saving
@@ -31,11 +34,14 @@ from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.cluster.__main__ import DASHBOARD
 from jupyter_continuum.cluster.authority import Authority
 from jupyter_continuum.cluster.wide_link import wide_link
-from jupyter_continuum.errors import Unknown
+from jupyter_continuum.errors import BrokerError, Unknown
 from jupyter_continuum.paths import private_dir, socket_dir
+from jupyter_continuum.planning.resolve import ResolvedGroup
 
 HANG_UP_SECONDS = 3
 """How long agents that were told to end may take before their jobs are cancelled."""
+LAST_NEWS_SECONDS = 2
+"""How long the hub may take to tell its last counters."""
 
 
 class Cluster:
@@ -49,6 +55,7 @@ class Cluster:
         *,
         lease_seconds: int,
         started: datetime,
+        ledger: Ledger,
         find_session: Callable[[str], Session | None],
         on_change: Callable[[Cluster], None],
     ) -> None:
@@ -57,6 +64,7 @@ class Cluster:
         self.id = cluster_id
         self.lease_seconds = lease_seconds
         self.started = started
+        self.ledger = ledger
         self.state = "starting"
         self.reason = "The scheduler starts."
         self.held = False  # whether it is stopped when nobody holds it: see ``holding``
@@ -77,7 +85,7 @@ class Cluster:
         self.home = Home(name, cluster_id, self.folder, authority, self.save)
         self._hub = HubControl(self.folder / "hub.ctl", self._heard, self.home.hub_lives)
         self._links = Links(self.folder, self._hub, self.changed)
-        self._admission = Admission(self._hub, authority, self._agent)
+        self._admission = Admission(self._hub, authority, self._agent, joined=self.ledger.installed)
         self._saving = Saving(self._store, self.to_disk)
         self._starting = Starting(
             self, on_hub=self._hub.start, on_scheduler=self._write_connection_file
@@ -102,6 +110,7 @@ class Cluster:
             "started": self.started.isoformat(),
             "held": self.held,
             "groups": [group.to_disk() for group in self.groups.values()],
+            "ledger": self.ledger.to_disk(),
             **self.home.to_disk(),
         }
 
@@ -141,6 +150,9 @@ class Cluster:
 
     def changed(self) -> None:
         self._on_change(self)
+
+    def remember(self, group: ResolvedGroup, job: JobEntry) -> None:
+        self.ledger.remember(group.name, job)
 
     def ready_workers(self, job: JobEntry) -> list[str]:
         """Names of the job's workers that the scheduler knows now."""
@@ -201,6 +213,9 @@ class Cluster:
                 self._links.agree(set(news["up"]))
                 before = self.link_bytes
                 self.link_bytes = [(source, to, n) for source, to, n in news["links"]]
+                self.ledger.count(self.link_bytes)
+                if self.ledger.watch(datetime.now(UTC)):
+                    self.save_later()
                 if before != self.link_bytes:
                     self.changed()
 
@@ -276,11 +291,15 @@ class Cluster:
     async def clear(self) -> None:
         """No site has anything left: take away what is left here."""
         await self._links.close()
-        self._hub.order("exit")
+        await self._hub.last_news("exit", timeout_seconds=LAST_NEWS_SECONDS)
         await self.home.end_hub()
         await self._hub.close()
         self._saving.close()
         remove_connection_file(self.name)
+        try:
+            kept.keep(ended_facts(self, datetime.now(UTC)))
+        except BrokerError as error:
+            print(error, flush=True)  # the record is lost, and nothing else
         shutil.rmtree(self.folder, ignore_errors=True)
         self._store.remove()
         self.become("stopped", "")
@@ -291,6 +310,7 @@ class Cluster:
         await self._starting.close()
         await asyncio.gather(*(group.close() for group in self.groups.values()))
         await self._admission.close()
+        self.ledger.watch(datetime.now(UTC))
         self._saving.finish()
         await self._links.close()
         await self._hub.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from jupyter_continuum.broker.clusters.cluster import Cluster
 from jupyter_continuum.broker.clusters.group import Group
+from jupyter_continuum.broker.clusters.ledger import Basis
 from jupyter_continuum.broker.clusters.records import create, restore
 from jupyter_continuum.broker.clusters.store import stored
 from jupyter_continuum.broker.front_door.door import Caller
@@ -58,12 +59,15 @@ class Clusters:
         self._refuse_taken(name)
         return name
 
-    async def start(self, name: str, plan: ResolvedPlan, *, held: bool = False) -> Cluster:
+    async def start(
+        self, name: str, plan: ResolvedPlan, *, basis: Basis, held: bool = False
+    ) -> Cluster:
         """Returns once its scheduler runs. ContinuumError, and nothing of it is left."""
         self._refuse_taken(name)
         cluster = create(
             name,
             plan,
+            basis=basis,
             held=held,
             find_session=self._find_session,
             on_change=self._cluster_changed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from jupyter_continuum.broker.clusters.group import Group
@@ -13,7 +13,7 @@ from jupyter_continuum.broker.clusters.home import Home
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.errors import ContinuumError, SiteError, SiteUnreachable
 from jupyter_continuum.planning.reconcile import Phase
-from jupyter_continuum.sites.protocols import JobState
+from jupyter_continuum.sites.protocols import JobState, SiteStatus
 
 END_SECONDS = 90
 """How long ``stop`` waits for a site to say that nothing is left."""
@@ -129,13 +129,31 @@ async def end_jobs(group: Group) -> None:
             f"themselves when their lease runs out; `jupyter continuum audit` shows them."
         )
     doubtful = any(job.phase in (Phase.PLANNED, Phase.SUBMITTING) for job in group.jobs)
-    await end_named(session, names, doubtful=doubtful)
+
+    def seen(status: SiteStatus) -> None:
+        found = {job.name: job for job in status.jobs}
+        for entry in group.jobs:
+            if entry.name in found and not entry.over:
+                entry.observe(found[entry.name], time.time())
+
+    await end_named(session, names, doubtful=doubtful, seen=seen)
+    for entry in group.jobs:
+        if entry.submitted_at and not entry.over:  # it left without a word
+            entry.phase = Phase.CANCELLED
+            entry.end(time.time())
 
 
-async def end_named(session: Session, names: Sequence[str], *, doubtful: bool) -> None:
+async def end_named(
+    session: Session,
+    names: Sequence[str],
+    *,
+    doubtful: bool,
+    seen: Callable[[SiteStatus], None] = lambda _: None,
+) -> None:
     """End these jobs until the site has none of them left, then remove their folders.
 
-    ``doubtful``: a submit of theirs may still be on its way. Raises SiteError.
+    ``doubtful``: a submit of theirs may still be on its way; ``seen`` is told every look.
+    Raises SiteError.
     """
     asked_at = quiet_since = float("-inf")
     pause = 0.1
@@ -145,6 +163,7 @@ async def end_named(session: Session, names: Sequence[str], *, doubtful: bool) -
             await session.attempt(lambda: session.launcher.cancel(names))
             asked_at = now
         status = await session.look()
+        seen(status)
         live = [job for job in status.jobs if job.state in (JobState.QUEUED, JobState.RUNNING)]
         if any(job.name in names for job in live):
             if quiet_since > 0:

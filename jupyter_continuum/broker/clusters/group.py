@@ -191,7 +191,8 @@ class Group:
             job.gone_at = now
         if now - job.gone_at < GONE_SECONDS or self.owner.ready_workers(job):
             return False
-        job.phase, job.ended_at = Phase.ENDED, now
+        job.phase = Phase.ENDED
+        job.end(now)
         job.reason = "the site no longer knows it"
         return True
 
@@ -217,6 +218,8 @@ class Group:
         old = [job for job in self.jobs if job.over and job.name in self._tidied][:-KEPT_JOBS]
         if not old or not session.ready:
             return
+        for job in old:
+            self.owner.remember(self.plan, job)
         names = [job.name for job in old]
         self.jobs[:] = [job for job in self.jobs if job.name not in names]
         self._tidied -= {*names}

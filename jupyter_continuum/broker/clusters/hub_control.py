@@ -28,6 +28,8 @@ class HubControl:
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
+        self._last = asyncio.Event()
+        """The hub has said its last word."""
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"hub {self._path}")
@@ -42,6 +44,15 @@ class HubControl:
         if self._writer is not None:
             self._writer.write(json.dumps({"do": do, **fields}).encode() + b"\n")
 
+    async def last_news(self, do: str, *, timeout_seconds: float) -> None:
+        """Give an order that the hub answers with its last counters, and wait for them."""
+        self.order(do)
+        try:
+            async with asyncio.timeout(timeout_seconds if self._writer is not None else 0):
+                await self._last.wait()
+        except TimeoutError:
+            return  # it is gone: what it said last, a second ago at most, stands
+
     async def close(self) -> None:
         if self._task is not None and not self._task.done():
             self._task.cancel()
@@ -55,7 +66,10 @@ class HubControl:
                 reader, self._writer = await asyncio.open_unix_connection(self._path, limit=LIMIT)
                 self._connected.set()
                 while line := await reader.readline():
-                    self._on_news(json.loads(line))
+                    news = json.loads(line)
+                    self._on_news(news)
+                    if news.get("last"):
+                        self._last.set()
             except OSError:
                 pass  # the hub is not there yet, or no longer: on_gone knows
             except Exception:  # the top of this loop: without it the cluster has no ears

@@ -67,6 +67,16 @@ class JobEntry:
     worked: bool = False
     gone_at: float | None = None
     """Since when the site has not listed it; not over until that lasts."""
+    seen_at: float | None = None
+    """The last look that found it, or when it was asked for."""
+    started_after: float | None = None
+    """The last look that found it waiting: it began between this and ``started_at``."""
+    ended_after: float | None = None
+    """The last look that found it alive: it ended between this and ``ended_at``."""
+    site_started: float | None = None
+    """When it began, by the site's clock."""
+    site_ended: float | None = None
+    image: str = ""
     agents: list[AgentEntry] = field(default_factory=list)
 
     @classmethod
@@ -119,11 +129,22 @@ class JobEntry:
         self.reason = one_line(job.reason)
         self.expected_start = _clock(job.expected_start)
         self.gone_at = None
+        self.image = job.image or self.image
+        if job.started_at is not None:
+            self.site_started = job.started_at.timestamp()
         if self.phase is Phase.RUNNING and self.started_at is None:
-            self.started_at = now
-        if self.over and self.ended_at is None:
-            self.ended_at = now
+            self.started_at, self.started_after = now, self.seen_at
+        if self.over:
+            self.end(now)
+            if job.ends_at is not None:
+                self.site_ended = job.ends_at.timestamp()
+        self.seen_at = now
         return before != (self.phase, self.id, self.reason, self.expected_start)
+
+    def end(self, now: float) -> None:
+        """It is over, as is seen now."""
+        if self.ended_at is None:
+            self.ended_at, self.ended_after = now, self.seen_at
 
     def waiting_for(self) -> str:
         """Why it does not run yet, in the site's words: ``Priority, est. 14:20``."""

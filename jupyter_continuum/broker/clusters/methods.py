@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from jupyter_continuum.broker.clusters import kept
+from jupyter_continuum.broker.clusters.basis import Counters, basis_of
 from jupyter_continuum.broker.clusters.clusters import Clusters
 from jupyter_continuum.broker.clusters.dry_run import dry_run
+from jupyter_continuum.broker.clusters.facts import cluster_facts, record_view
 from jupyter_continuum.broker.clusters.holding import Holding
+from jupyter_continuum.broker.clusters.ledger import Basis
 from jupyter_continuum.broker.clusters.view import cluster_view
 from jupyter_continuum.broker.messages.clusters import ClusterView, DryRun
 from jupyter_continuum.broker.messages.environments import ParityView
+from jupyter_continuum.broker.messages.records import ClusterFacts, RecordView
+from jupyter_continuum.broker.sites.reach import today
 from jupyter_continuum.broker.sites.resolving import resolve_at
 from jupyter_continuum.broker.sites.sites import Sites
-from jupyter_continuum.errors import ContinuumError, PlanRefused
+from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
 from jupyter_continuum.planning.resolve import ResolvedPlan
 
 
@@ -27,8 +34,17 @@ class Parity(Protocol):
 class ClusterMethods:
     """To launch, see, attach, scale and stop them."""
 
-    def __init__(self, clusters: Clusters, sites: Sites, parity: Parity, holding: Holding) -> None:
+    def __init__(
+        self,
+        clusters: Clusters,
+        sites: Sites,
+        parity: Parity,
+        holding: Holding,
+        *,
+        counters: Counters,
+    ) -> None:
         self._clusters = clusters
+        self._counters = counters
         self._holding = holding
         self._sites = sites
         self._parity = parity
@@ -41,10 +57,34 @@ class ClusterMethods:
         resolved = resolve_at(self._sites, plan)
         name = self._clusters.new_name(resolved)
         await self._parity.check(resolved)
-        cluster = await self._clusters.start(name, resolved, held=held is True)
+        cluster = await self._clusters.start(
+            name, resolved, basis=self._basis(resolved), held=held is True
+        )
         if cluster.held:
             self._holding.expect(name)  # whoever launched it may have been killed meanwhile
         return cluster_view(cluster)
+
+    def _basis(self, plan: ResolvedPlan) -> Basis:
+        return basis_of(plan, self._sites.catalogue, self._sites.session, self._counters, today())
+
+    async def record(self, *, name: str) -> ClusterFacts:
+        """Of a cluster that runs, or of the last one of that name or id that has ended."""
+        now = datetime.now(UTC)
+        running = self._clusters.get(name) or next(
+            (each for each in self._clusters if each.id == name), None
+        )
+        facts = cluster_facts(running, now) if running is not None else kept.find(name)
+        if facts is None:
+            raise Unknown(
+                f"There is no record of a cluster {name!r}. `jupyter continuum record` lists "
+                f"those that there are, for {kept.KEPT_DAYS} days after their end."
+            )
+        return facts
+
+    async def records(self) -> list[RecordView]:
+        now = datetime.now(UTC)
+        running = [cluster_facts(cluster, now) for cluster in self._clusters]
+        return [record_view(each) for each in (*running, *kept.every())]
 
     async def clusters(self) -> list[ClusterView]:
         return [cluster_view(cluster) for cluster in self._clusters]

@@ -9,9 +9,11 @@ from typing import Any
 
 from jupyter_continuum.broker.clusters.cluster import Cluster
 from jupyter_continuum.broker.clusters.group import Group
+from jupyter_continuum.broker.clusters.ledger import SCHEDULER, Basis, Ledger
 from jupyter_continuum.broker.clusters.store import Store
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.cluster.authority import make_authority
+from jupyter_continuum.cluster.environment import environment
 from jupyter_continuum.planning.resolve import ResolvedPlan
 
 FindSession = Callable[[str], Session | None]
@@ -22,11 +24,15 @@ def create(
     name: str,
     plan: ResolvedPlan,
     *,
+    basis: Basis,
     held: bool,
     find_session: FindSession,
     on_change: OnChange,
 ) -> Cluster:
     """A new cluster, on disk already; nothing runs before its ``start``. Raises ContinuumError."""
+    now = datetime.now(UTC)
+    ledger = Ledger(basis, now=now)
+    ledger.installed(SCHEDULER, environment())  # it will run under this interpreter
     authority = make_authority(name)
     Store(name).create(authority)
     cluster = Cluster(
@@ -34,7 +40,8 @@ def create(
         secrets.token_hex(3),
         authority,
         lease_seconds=plan.lease_seconds,
-        started=datetime.now(UTC),
+        started=now,
+        ledger=ledger,
         find_session=find_session,
         on_change=on_change,
     )
@@ -51,12 +58,14 @@ def create(
 
 def restore(stored: dict[str, Any], *, find_session: FindSession, on_change: OnChange) -> Cluster:
     """A cluster that an earlier broker left running."""
+    started = datetime.fromisoformat(stored["started"])
     cluster = Cluster(
         stored["name"],
         stored["id"],
         Store(stored["name"]).authority(),
         lease_seconds=stored["lease_seconds"],
-        started=datetime.fromisoformat(stored["started"]),
+        started=started,
+        ledger=Ledger.from_disk(stored.get("ledger"), started=started, now=datetime.now(UTC)),
         find_session=find_session,
         on_change=on_change,
     )

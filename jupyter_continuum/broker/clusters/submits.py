@@ -132,6 +132,7 @@ class Submits:
             direct="tcp" if session.profile.kind in ("slurm", "kubernetes") else "unix",
             outbound=session.dial_out(),
         )
+        job.seen_at = job.seen_at or time.time()
         try:
             found = await session.attempt(lambda: session.launcher.submit(asked))
         except SubmitRefused as error:

@@ -26,6 +26,8 @@ METHODS = {
     "release": "(name) -> {}; with no holder left it lives on as any other",
     "clusters": "() -> [ClusterView]",
     "cluster": "(name) -> ClusterView",
+    "record": "(name: or id) -> ClusterFacts; also of one that has ended, for a time",
+    "records": "() -> [RecordView]; of what can be had a record of",
     "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
     "foreign_clusters": "() -> [ForeignClusterView]; what others run at the sites",
     "attach_foreign": "(site, name) -> {socket}; leads to its scheduler, which speaks Dask's tcp",

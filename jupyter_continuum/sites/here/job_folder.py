@@ -11,7 +11,7 @@ import shlex
 import signal
 import sys
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class JobFolder:
     state: JobState
     reason: str = ""
     started: datetime | None = None
+    ended: datetime | None = None
+    """When its script noted how it ended; None for one that was killed."""
     node_names: tuple[str, ...] = ()
     interrupted: bool = False
     """Whoever started it ended before it noted the process."""
@@ -98,6 +100,7 @@ def read_job(folder: Path, now: datetime) -> JobFolder | None:
         state=state,
         reason=reason,
         started=started,
+        ended=_written(folder / "exit"),
         node_names=tuple(process["nodes"]) if process else (),
         interrupted=state is JobState.RUNNING and "pid" not in process,
     )
@@ -147,6 +150,13 @@ def read_agent(path: Path, job: JobFolder) -> Agent | None:
 def _read_json(path: Path) -> dict[str, Any]:
     text = _read_text(path)
     return json.loads(text) if text else {}
+
+
+def _written(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def _read_text(path: Path) -> str:

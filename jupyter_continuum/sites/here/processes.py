@@ -271,5 +271,6 @@ def _as_job(job: JobFolder, turn: Turn | None) -> Job:
         state=job.state,
         reason=(turn.reason if turn else "") if waits else job.reason,
         expected_start=turn.expected if waits and turn else None,
-        ends_at=job.ends_at if job.state is JobState.RUNNING else None,
+        started_at=job.started,
+        ends_at=job.ends_at if job.state is JobState.RUNNING else job.ended,
     )

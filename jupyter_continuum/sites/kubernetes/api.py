@@ -45,6 +45,11 @@ class KubernetesApi:
         return self._client is not None and not self._refused
 
     @property
+    def server(self) -> str:
+        """The address of the API server; "" before it is known."""
+        return self._credentials.server if self._credentials else ""
+
+    @property
     def namespace(self) -> str:
         """Where pods of ours go; known once connected."""
         return self._credentials.namespace if self._credentials else self.where.namespace or ""

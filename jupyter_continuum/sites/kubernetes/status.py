@@ -17,6 +17,7 @@ from jupyter_continuum.sites.protocols import Agent, Endpoint, Job, JobState
 Record = Mapping[str, Any]  # JSON of the API
 
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,510}")
 _SHORT = re.compile(r"\d+ (?:node\(s\) )?(.+)")
 SIGNALS = {137: "SIGKILL", 143: "SIGTERM"}
 
@@ -42,7 +43,9 @@ def job_of(pod: Record, warnings: Iterable[Record] = ()) -> Job | None:
         id=words(meta.get("uid"), 64),
         state=state,
         reason=reason,
+        started_at=_began(status),
         ends_at=_end(mapping(pod.get("spec")), status),
+        image=_image(status),
     )
 
 
@@ -121,12 +124,30 @@ def unschedulable(message: str) -> str:
     return words(", ".join(each for each in said if each) or causes)
 
 
-def _container(status: Record) -> Record:
-    """The state of our container: one of ``waiting``, ``running``, ``terminated``."""
+def _ours(status: Record) -> Record:
+    """The status of our container."""
     for each in status.get("containerStatuses") or ():
         if isinstance(each, Mapping) and each.get("name") == CONTAINER:
-            return mapping(each.get("state"))
+            return each
     return {}
+
+
+def _container(status: Record) -> Record:
+    """The state of our container: one of ``waiting``, ``running``, ``terminated``."""
+    return mapping(_ours(status).get("state"))
+
+
+def _image(status: Record) -> str:
+    """``example.org/worker@sha256:...``, as the node pulled it; "" while it is not known."""
+    found = text(_ours(status).get("imageID")).rpartition("://")[2]
+    return found if IMAGE.fullmatch(found) else ""
+
+
+def _began(status: Record) -> datetime | None:
+    state = _container(status)
+    return moment(
+        (mapping(state.get("running")) or mapping(state.get("terminated"))).get("startedAt")
+    )
 
 
 def _is_about(event: Record, meta: Record) -> bool:
@@ -135,6 +156,8 @@ def _is_about(event: Record, meta: Record) -> bool:
 
 
 def _end(spec: Record, status: Record) -> datetime | None:
+    if ended := moment(mapping(_container(status).get("terminated")).get("finishedAt")):
+        return ended
     seconds, begun = spec.get("activeDeadlineSeconds"), moment(status.get("startTime"))
     if begun is None or not isinstance(seconds, int):
         return None

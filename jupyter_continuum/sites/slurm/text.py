@@ -90,6 +90,7 @@ def _job(
         state=state,
         reason=clean(reason),
         expected_start=start if state is JobState.QUEUED else None,
+        started_at=None if state is JobState.QUEUED else start,
         ends_at=None if state is JobState.QUEUED else end,
     )
 

@@ -113,7 +113,7 @@ class Owner:
     def changed(self, *_: Any) -> None:
         pass
 
-    save_later = retire = end_agents = link = changed
+    save_later = retire = end_agents = link = remember = changed
 
 
 @pytest.fixture

@@ -191,3 +191,19 @@ def test_words_of_the_site_cannot_steer_a_terminal() -> None:
 def test_what_is_no_pod_is_no_job(odd: dict[str, Any]) -> None:
     assert job_of(odd) is None
     assert agent_of(odd) is None
+
+
+def test_a_pods_own_times_and_the_digest_of_its_image_are_told() -> None:
+    image = "docker-pullable://example.org/worker@sha256:" + "ab" * 32
+    begun, over = "2026-11-29T12:00:00Z", "2026-11-29T12:05:00Z"
+    status = container(terminated={"startedAt": begun, "finishedAt": over})
+    status[0]["imageID"] = image
+    job = job_of(pod("Succeeded", containerStatuses=status))
+    assert job is not None
+    assert job.started_at == datetime(2026, 11, 29, 12, tzinfo=UTC)
+    assert job.ends_at == datetime(2026, 11, 29, 12, 5, tzinfo=UTC)
+    assert job.image == image.partition("://")[2]
+    status[0]["imageID"] = "<b>\x1b"
+    odd = job_of(pod("Running", containerStatuses=status))
+    assert odd is not None
+    assert odd.image == ""

@@ -1,0 +1,161 @@
+"""Hours, energy and carbon of a group, and of all of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from jupyter_continuum.broker.messages.records import ClaimFacts, GroupFacts
+from jupyter_continuum.planning.energy import (
+    Amount,
+    Stated,
+    carbon_kg,
+    energy_kwh,
+    node_kw,
+    unknown,
+)
+from jupyter_continuum.planning.hours import Span
+from jupyter_continuum.runs.record.model import GroupPart, Quantity, Totals, Traffic
+
+Unit = Literal["h", "kWh", "kgCO2eq"]
+BY_SITE = "start and end of each job by the site's own clock"
+BY_BROKER = "changes of each job as the broker saw them"
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What is known of the offer of a group."""
+
+    site: str
+    here: bool
+    """Its work ran on the person's own machine."""
+    of_site: Mapping[str, ClaimFacts]
+    of_offer: Mapping[str, ClaimFacts]
+
+
+def of_group(group: GroupFacts, ran: Span, offered: Offered) -> dict[str, Quantity]:
+    """The quantities of a GroupPart, by field."""
+    nodes = group.nodes
+    cores = nodes * group.workers_per_node * group.cpus_per_worker
+    devices = nodes * group.workers_per_node * group.gpus_per_worker
+    energy = _energy(group, ran, offered)
+    carbon = carbon_kg(energy, offered.site, _stated(offered.of_site))
+    return {
+        "wall_hours": _hours(ran, 1),
+        "core_hours": _hours(ran, cores),
+        "device_hours": _hours(ran, devices),
+        "energy": _quantity(energy, "kWh"),
+        "carbon": _quantity(carbon, "kgCO2eq"),
+    }
+
+
+def _hours(ran: Span, factor: int) -> Quantity:
+    if not factor:
+        none = "none were asked for"
+        return Quantity(value=0, unit="h", kind="measured", least=0, most=0, source=none)
+    if ran.seconds is None:
+        return Quantity(
+            value=None,
+            unit="h",
+            kind="unknown",
+            least=_in_hours(ran.least, factor),
+            most=_in_hours(ran.most, factor),
+            reason="Its jobs were over when they were first seen, and the site does not say more.",
+        )
+    return Quantity(
+        value=_in_hours(ran.seconds, factor),
+        unit="h",
+        kind="measured",
+        least=_in_hours(ran.least, factor),
+        most=_in_hours(ran.most, factor),
+        source=BY_SITE if ran.by_site else BY_BROKER,
+    )
+
+
+def _in_hours(seconds: float, factor: int) -> float:
+    return round(seconds * factor / 3600, 6)
+
+
+def _energy(group: GroupFacts, ran: Span, offered: Offered) -> Amount:
+    if offered.here:
+        return unknown(f"{offered.site} is on this machine, whose power nothing here measures.")
+    if ran.seconds == 0:
+        return Amount(0.0, "measured", "no job ran")
+    if ran.seconds is None:
+        return unknown("How long its jobs ran is not known.")
+    counters = f" Its nodes have counters ({', '.join(group.counters)}), which no job reads yet."
+    found = node_kw(offered.site, _stated(offered.of_site), _stated(offered.of_offer).get(NODES))
+    if found.value is None:
+        return unknown(found.reason + (counters if group.counters else ""))
+    share = _share(group, offered)
+    if share is None:
+        return unknown(f"What part of a node of {group.offer} its jobs had is not known.")
+    return energy_kwh(ran.seconds / 3600 * group.nodes * share, found)
+
+
+NODES = "machine_nodes"
+
+
+def _share(group: GroupFacts, offered: Offered) -> float | None:
+    """How much of each node the jobs asked for: by devices where it has some, else by cores."""
+    devices = group.gpus_per_worker * group.workers_per_node
+    cores = group.cpus_per_worker * group.workers_per_node
+    asked, field = (devices, "gpus_per_node") if devices else (cores, "cores_per_node")
+    whole = offered.of_offer.get(field)
+    if whole is None or not isinstance(whole.value, int | float) or not whole.value:
+        return None
+    return min(1.0, asked / whole.value)
+
+
+def _stated(claims: Mapping[str, ClaimFacts]) -> dict[str, Stated]:
+    return {name: Stated(each.value, each.kind, each.source) for name, each in claims.items()}
+
+
+def _quantity(amount: Amount, unit: Unit) -> Quantity:
+    return Quantity(
+        value=None if amount.value is None else round(amount.value, 6),
+        unit=unit,
+        kind=amount.kind,
+        source=amount.source,
+        reason=amount.reason,
+    )
+
+
+# All groups ----------------------------------------------------------------------------------
+
+
+def totals(groups: Sequence[GroupPart], traffic: Iterable[Traffic]) -> Totals:
+    passed = [each for each in traffic if each.source != each.target]
+    return Totals(
+        wall_hours=_sum([group.wall_hours for group in groups], "h"),
+        core_hours=_sum([group.core_hours for group in groups], "h"),
+        device_hours=_sum([group.device_hours for group in groups], "h"),
+        energy=_sum([group.energy for group in groups], "kWh"),
+        carbon=_sum([group.carbon for group in groups], "kgCO2eq"),
+        bytes_between_sites=sum(each.bytes for each in passed),
+        bytes_across_borders=sum(each.bytes for each in passed if each.crosses_border),
+        bytes_across_unknown_borders=sum(
+            each.bytes for each in passed if each.crosses_border is None
+        ),
+    )
+
+
+def _sum(parts: Sequence[Quantity], unit: Unit) -> Quantity:
+    """Known only where every part is: a sum without some would pass for the whole."""
+    missing = [part for part in parts if part.value is None]
+    if missing or not parts:
+        reason = (
+            f"Of {len(missing)} of {len(parts)} groups it is unknown." if parts else "No group."
+        )
+        return Quantity(value=None, unit=unit, kind="unknown", reason=reason)
+    estimated = any(part.kind == "estimated" for part in parts)
+    bounds = all(part.least is not None and part.most is not None for part in parts)
+    return Quantity(
+        value=round(sum(part.value or 0 for part in parts), 6),
+        unit=unit,
+        kind="estimated" if estimated else "measured",
+        least=round(sum(part.least or 0 for part in parts), 6) if bounds else None,
+        most=round(sum(part.most or 0 for part in parts), 6) if bounds else None,
+        source="the sum of the groups",
+    )
