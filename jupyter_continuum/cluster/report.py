@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,15 @@ RETRY_SECONDS = 2.0
 MAX_LINE = 16 * 1024 * 1024
 MEMORY_STEP = 4 * 2**20
 """Memory is told in steps of so many bytes, so that a worker at rest is not news."""
+DEVICES_METRIC = "continuum_devices"
+"""Under this name a worker's heartbeat tells of its devices (``worker.gauges``)."""
+GAUGE_STEPS = {
+    "busy_percent": 5,
+    "power_watts": 10,
+    "memory_bytes": 16 * MEMORY_STEP,
+    "memory_total_bytes": 1,
+}
+"""As with memory, of each device."""
 
 
 logger = logging.getLogger(__name__)
@@ -102,6 +112,7 @@ class Report(SchedulerPlugin):
             "last_seen_seconds": max(0, round(now - worker.last_seen)),
             "host": str(worker.extra.get("node", worker.host)),
             "device": str(worker.extra.get("device", "")),
+            "devices": [_gauge(each) for each in metrics.get(DEVICES_METRIC, ())],
             "pid": worker.pid,
             "unreachable_from": sorted(self._unreachable(worker.address)),
         }
@@ -164,6 +175,16 @@ class Report(SchedulerPlugin):
         self._retiring.discard(work)
         if not work.cancelled() and (error := work.exception()):
             logger.warning("Workers could not be retired: %s", error)
+
+
+def _gauge(told: dict[str, Any]) -> dict[str, Any]:
+    """A device of a worker, in steps."""
+    numbers = {name: _in_steps(told.get(name), step) for name, step in GAUGE_STEPS.items()}
+    return {"device": told.get("device", ""), "model": told.get("model", "")} | numbers
+
+
+def _in_steps(value: float | None, step: int) -> int | None:
+    return None if value is None or not math.isfinite(value) else round(value / step) * step
 
 
 def _news(message: dict[str, Any]) -> dict[str, Any]:

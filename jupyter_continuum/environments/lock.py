@@ -19,8 +19,13 @@ ANALYSIS = ("array-api-compat",)
 """With `ROOTS` the ``worker`` dependency group of ``pyproject.toml``; ours comes without its
 dependencies. That of analyses goes along where it is installed here: without them here
 nobody can ask a worker for one, and the lock stays closed."""
-GPU = {"cuda12": "cupy-cuda12x", "cuda13": "cupy-cuda13x", "rocm": "cupy-rocm-7-0"}
-"""CuPy by what the GPUs of a site need. AMD has x86_64 wheels alone."""
+GPU = {
+    "cuda12": ("cupy-cuda12x", "nvidia-ml-py"),
+    "cuda13": ("cupy-cuda13x", "nvidia-ml-py"),
+    "rocm": ("cupy-rocm-7-0",),
+}
+"""CuPy by what the GPUs of a site need, and what tells how busy they are. AMD's driver tells
+that itself; for AMD there are x86_64 wheels alone."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,7 +77,7 @@ def worker_lock(target: Target, *, gpu: str = "", extra: Sequence[str] = ()) -> 
     if gpu == "rocm" and target.machine != "x86_64":
         raise ContinuumError(f"CuPy has no wheel for ROCm on {target.machine}. Leave --gpu out.")
     analysis = [name for name in ANALYSIS if installed(Requirement(name))]
-    device = [GPU[gpu]] if gpu else []
+    device = GPU[gpu] if gpu else ()
     asked = [parse_requirement(text) for text in (*ROOTS, *analysis, *device, *extra)]
     return lock_of(asked, target)
 

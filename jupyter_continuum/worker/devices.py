@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_continuum.errors import RelayError
+from jupyter_continuum.worker.gauges import nvml_handle, words
 
 VARIABLES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 """Where a batch system says which devices are ours, by maker."""
@@ -57,14 +58,10 @@ def describe_gpus(devices: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _describe(nvml: Any, device: str) -> dict[str, Any]:  # a module without annotations
-    if device.isdecimal():
-        handle = nvml.nvmlDeviceGetHandleByIndex(int(device))
-    else:
-        handle = nvml.nvmlDeviceGetHandleByUUID(device)
-    model = nvml.nvmlDeviceGetName(handle)
+    handle = nvml_handle(nvml, device)
     return {
         "device": device,
-        "model": model.decode() if isinstance(model, bytes) else model,
+        "model": words(nvml.nvmlDeviceGetName(handle)),
         "memory_bytes": int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
         "driver": str(nvml.nvmlSystemGetDriverVersion()),
     }

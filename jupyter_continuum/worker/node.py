@@ -20,6 +20,8 @@ from jupyter_continuum.cluster import http_socket
 from jupyter_continuum.cluster.credentials import Purse
 from jupyter_continuum.cluster.dialling import silent
 from jupyter_continuum.cluster.log import quiet_libraries
+from jupyter_continuum.cluster.report import DEVICES_METRIC
+from jupyter_continuum.worker import gauges
 from jupyter_continuum.worker.forking import Zygote
 from jupyter_continuum.worker.output import ShowPrints
 
@@ -49,6 +51,8 @@ class ContinuumWorker(Worker):
             name: lambda _, value=value: value for name, value in about.items()
         }
         super().__init__(*args, **kwargs)
+        devices = [each for each in device.split(",") if each]
+        self.metrics[DEVICES_METRIC] = gauges.metric(self, devices)
         self.handlers["http_get"] = self.http_get
         self.handlers["reach"] = self.reach
         self.handlers["continuum_take"] = self.credentials.take

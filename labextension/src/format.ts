@@ -27,6 +27,13 @@ export function minutes(count: number): string {
   return parts.join(' ') || '0 min';
 }
 
+/** `684` watts as `684 W`, `2140` as `2.1 kW`. */
+export function watts(value: number): string {
+  return value < 999.5
+    ? `${value.toFixed(0)} W`
+    : `${(value / 1000).toFixed(1)} kW`;
+}
+
 /** `13824` as `13,824`, in the browser's way. */
 export function count(value: number): string {
   return value.toLocaleString();

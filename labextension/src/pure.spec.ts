@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
 import * as format from './format';
-import { matching, memoryOf, tally, workersPerJob } from './select';
+import {
+  devicesBySite,
+  matching,
+  memoryOf,
+  tally,
+  workersPerJob
+} from './select';
 import type { ICluster, IGroup, IOffer, ISite } from './wire';
 
 describe('format', () => {
@@ -74,6 +80,46 @@ describe('matching', () => {
 
   it('drops what has no GPU when asked to', () => {
     expect(names('', true)).toEqual(['Zeta']);
+  });
+});
+
+describe('devices', () => {
+  const cpu = { device: '', busy_percent: 40, power_watts: null };
+  const gpu = { device: '0', busy_percent: 90, power_watts: 300 };
+  const silent = { device: '1', busy_percent: null, power_watts: null };
+  const clusters = [
+    {
+      name: 'one',
+      groups: [
+        { site: 'alpha', workers: [{ name: 'w1', devices: [cpu] }] },
+        {
+          site: 'beta',
+          workers: [
+            { name: 'w2', devices: [gpu, silent] },
+            { name: 'w3', devices: [] }
+          ]
+        }
+      ]
+    },
+    {
+      name: 'two',
+      groups: [{ site: 'alpha', workers: [{ name: 'w1', devices: [cpu] }] }]
+    }
+  ] as unknown as ICluster[];
+
+  it('stand by site, of all clusters, GPUs first', () => {
+    const found = devicesBySite(clusters);
+    expect(found.map(it => [it.site, it.devices.length])).toEqual([
+      ['beta', 2],
+      ['alpha', 2]
+    ]);
+    expect(new Set(found[1].devices.map(it => it.key)).size).toBe(2);
+  });
+
+  it('add up what is known alone', () => {
+    const [beta, alpha] = devicesBySite(clusters);
+    expect([beta.busyPercent, beta.powerWatts]).toEqual([90, 300]);
+    expect([alpha.busyPercent, alpha.powerWatts]).toEqual([40, null]);
   });
 });
 

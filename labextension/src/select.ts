@@ -1,4 +1,11 @@
-import type { ICluster, IGroup, IOffer, ISite, IWorker } from './wire';
+import type {
+  ICluster,
+  IDevice,
+  IGroup,
+  IOffer,
+  ISite,
+  IWorker
+} from './wire';
 
 /** What to show of what there is. Pure. */
 
@@ -83,6 +90,75 @@ export function memoryOf(cluster: ICluster): {
     used: sum(worker => worker.memory_bytes),
     limit: sum(worker => worker.memory_limit_bytes)
   };
+}
+
+/** A device, and the worker whose it is. */
+export interface IUsedDevice extends IDevice {
+  readonly key: string;
+  readonly worker: IWorker;
+}
+
+/** Devices and what is known of them together; `null` where nobody told. */
+export interface IDevices {
+  readonly devices: readonly IUsedDevice[];
+  readonly busyPercent: number | null;
+  readonly powerWatts: number | null;
+}
+
+/** The devices of one site's workers, of all clusters. */
+export interface ISiteDevices extends IDevices {
+  readonly site: string;
+}
+
+/** Devices by site, the sites with GPUs first. */
+export function devicesBySite(
+  clusters: readonly ICluster[]
+): readonly ISiteDevices[] {
+  const bySite = new Map<string, IUsedDevice[]>();
+  for (const cluster of clusters) {
+    for (const group of cluster.groups) {
+      for (const worker of group.workers) {
+        const used = worker.devices.map((device, number) => ({
+          ...device,
+          worker,
+          key: `${cluster.name} ${worker.name} ${number}`
+        }));
+        if (used.length) {
+          bySite.set(group.site, [...(bySite.get(group.site) ?? []), ...used]);
+        }
+      }
+    }
+  }
+  return [...bySite]
+    .map(([site, devices]) => ({ site, ...sumOf(devices) }))
+    .sort(
+      (a, b) =>
+        Number(!hasGpu(a)) - Number(!hasGpu(b)) || a.site.localeCompare(b.site)
+    );
+}
+
+export function sumOf(devices: readonly IUsedDevice[]): IDevices {
+  return {
+    devices,
+    busyPercent: mean(devices.map(it => it.busy_percent)),
+    powerWatts: total(devices.map(it => it.power_watts))
+  };
+}
+
+function hasGpu(site: ISiteDevices): boolean {
+  return site.devices.some(it => it.device);
+}
+
+/** Of those that are known. */
+function mean(values: readonly (number | null)[]): number | null {
+  const known = values.filter(value => value !== null);
+  const sum = total(values);
+  return sum === null ? null : sum / known.length;
+}
+
+function total(values: readonly (number | null)[]): number | null {
+  const known = values.filter(value => value !== null);
+  return known.length ? known.reduce((sum, value) => sum + value, 0) : null;
 }
 
 function narrowed(

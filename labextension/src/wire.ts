@@ -84,6 +84,17 @@ export interface IReach {
   readonly rows: readonly IReachRow[];
 }
 
+/** A GPU of a worker, or its share of a processor. */
+export interface IDevice {
+  /** "" for a processor. */
+  readonly device: string;
+  readonly model: string;
+  readonly busy_percent: number | null;
+  readonly memory_bytes: number | null;
+  readonly memory_total_bytes: number | null;
+  readonly power_watts: number | null;
+}
+
 export interface IWorker {
   readonly name: string;
   readonly state: WorkerState;
@@ -97,6 +108,7 @@ export interface IWorker {
   readonly memory_limit_bytes: number | null;
   readonly tasks_running: number | null;
   readonly tasks_done: number | null;
+  readonly devices: readonly IDevice[];
 }
 
 /** The workers of one cluster that come from one offer. */

@@ -34,6 +34,23 @@ def test_a_report_without_workers_has_none(told: Any) -> None:
     assert read_workers(told) == {}
 
 
+def test_devices_are_believed_as_far_as_they_are_possible() -> None:
+    odd = {"device": "0\n1", "model": "\x1b[2JH200", "busy_percent": "all", "power_watts": -3}
+    told = [{"name": "n", "devices": [None, odd, *({"busy_percent": 7} for _ in range(50))]}]
+    devices = read_workers(told)["n"]["devices"]
+    assert len(devices) == 16
+    assert devices[0] == {
+        "device": "0 1",
+        "model": "[2JH200",
+        "busy_percent": None,
+        "memory_bytes": None,
+        "memory_total_bytes": None,
+        "power_watts": None,
+    }
+    assert devices[1]["busy_percent"] == 7
+    assert read_workers([{"name": "n", "devices": "many"}])["n"]["devices"] == []
+
+
 def test_an_odd_worker_is_shown_with_what_is_known() -> None:
     told = [{"name": "n-0-0-0", "host": "a\x1b[2J", "nthreads": "many", "memory": 7.9, "done": -1}]
     worker = read_workers(told)["n-0-0-0"]

@@ -91,6 +91,36 @@ async def test_workers_and_tasks_are_told(scheduler, path):
     assert told["tasks"] == {"running": 0, "done": 5, "waiting": 0}
 
 
+async def test_devices_are_told_in_steps(scheduler, path):
+    told_by_worker = {
+        "device": "0",
+        "model": "NVIDIA H200",
+        "busy_percent": 93.4,
+        "memory_bytes": 70_000_000_000,
+        "memory_total_bytes": 150_754_820_096,
+        "power_watts": float("nan"),
+    }
+    async with ListeningBroker(path) as broker:
+        await add(scheduler, path)
+        async with Worker(
+            scheduler.address,
+            name="w-1",
+            dashboard=False,
+            metrics={"continuum_devices": lambda _: [told_by_worker]},
+        ):
+            told = await broker.report_with(lambda each: each["workers"])
+    assert told["workers"][0]["devices"] == [
+        {
+            "device": "0",
+            "model": "NVIDIA H200",
+            "busy_percent": 95,
+            "memory_bytes": 70_002_933_760 // 67_108_864 * 67_108_864,
+            "memory_total_bytes": 150_754_820_096,
+            "power_watts": None,
+        }
+    ]
+
+
 async def test_work_of_workers_that_left_still_counts(scheduler, path):
     async with ListeningBroker(path) as broker:
         await add(scheduler, path)

@@ -32,7 +32,7 @@ def test_what_is_asked_for_is_pinned_where_it_is_installed_and_open_elsewhere() 
     pins = {pin.name: pin.version for pin in lock.pins}
     assert pins["pandas"] == version("pandas")
     assert pins["python-dateutil"] == version("python-dateutil")
-    assert lock.open == ("cupy-cuda12x", "nothing-of-that-name>=2")
+    assert lock.open == ("cupy-cuda12x", "nothing-of-that-name>=2", "nvidia-ml-py")
 
 
 def test_a_version_that_is_not_the_installed_one_is_open() -> None:

@@ -126,6 +126,8 @@ class Lab:
         self.page.goto(f"http://127.0.0.1:{self.server.port}/lab?reset&token={TOKEN}")
         self.page.wait_for_selector("#jupyter-continuum-panel", state="attached")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+        # It opens last and takes the focus, on a busy machine from whoever has it by then.
+        self.page.wait_for_selector(".jp-Launcher:focus", state="attached")
 
     def execute(self, command: str, arguments: dict[str, Any] | None = None) -> None:
         """Run a command of JupyterLab; what it returns is dropped, it may not be JSON."""

@@ -251,6 +251,7 @@ def worker(name: str, state: str, **known: Any) -> dict[str, Any]:
         "memory_limit_bytes": None,
         "tasks_running": None,
         "tasks_done": None,
+        "devices": [],
     }
     return base | known
 
@@ -265,7 +266,19 @@ def ready(name: str, node: str) -> dict[str, Any]:
         memory_limit_bytes=4 * GIB,
         tasks_running=1,
         tasks_done=120,
+        devices=[device(node)],
     )
+
+
+def device(node: str) -> dict[str, Any]:
+    """A GPU on the first node, a processor on the others."""
+    gpu = {"device": "0", "model": "NVIDIA H200", "power_watts": 320}
+    cpu = {"device": "", "model": "", "power_watts": None}
+    return (gpu if node.endswith("n1") else cpu) | {
+        "busy_percent": 85,
+        "memory_bytes": GIB,
+        "memory_total_bytes": 4 * GIB,
+    }
 
 
 CLUSTER: dict[str, Any] = {

@@ -135,6 +135,21 @@ def test_a_cluster_shows_workers_reasons_and_bytes(lab: Lab) -> None:
     lab.screenshot("cluster")
 
 
+def test_devices_stand_by_site_with_what_is_known_of_them(lab: Lab) -> None:
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Devices 2 · 85 % · 320 W").click()
+    devices = panel.get_by_role("list", name="Devices of emulated-a")
+    items = devices.get_by_role("listitem")
+    expect(items).to_have_count(2)
+    gpu, cpu = items.all()
+    expect(gpu).to_contain_text("NVIDIA H200 · 320 W")
+    expect(gpu.get_by_role("meter", name="Busy")).to_have_attribute("aria-valuenow", "85")
+    expect(gpu).to_contain_text("1.1 GB / 4.3 GB")
+    expect(cpu).to_contain_text("CPU")
+    devices.scroll_into_view_if_needed()
+    lab.screenshot("devices")
+
+
 def test_scaling_and_stopping_ask_the_broker(lab: Lab, broker: BrokerDouble) -> None:
     panel = lab.open_panel()
     panel.get_by_role("button", name="Jobs of group emulated-a +1").click()

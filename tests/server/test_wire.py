@@ -12,6 +12,7 @@ from pydantic import BaseModel
 import jupyter_continuum
 from jupyter_continuum.broker.messages.clusters import (
     ClusterView,
+    DeviceView,
     DryRun,
     GroupDryRun,
     GroupView,
@@ -33,6 +34,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "ISite": SiteView,
     "IReach": ReachView,
     "IReachRow": ReachRow,
+    "IDevice": DeviceView,
     "IWorker": WorkerView,
     "IGroup": GroupView,
     "ILink": LinkView,

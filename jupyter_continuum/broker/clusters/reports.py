@@ -16,6 +16,9 @@ NUMBERS = (
     "last_seen_seconds",
 )
 WORDS = ("name", "address", "host", "device")
+GAUGES = ("busy_percent", "memory_bytes", "memory_total_bytes", "power_watts")
+MOST_DEVICES = 16
+"""More than a node has: what a worker says beyond is not believed."""
 TASKS = ("running", "done", "waiting")
 
 _SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -33,7 +36,23 @@ def read_workers(told: Any) -> dict[str, WorkerReport]:  # Any: whatever JSON he
 def _worker(row: dict[str, Any]) -> WorkerReport:
     words: WorkerReport = {word: one_line(row.get(word) or "", 200) for word in WORDS}
     numbers = {number: _number(row.get(number)) for number in NUMBERS}
-    return words | numbers | {"unreachable_from": _sites(row.get("unreachable_from"))}
+    return (
+        words
+        | numbers
+        | {
+            "unreachable_from": _sites(row.get("unreachable_from")),
+            "devices": _devices(row.get("devices")),
+        }
+    )
+
+
+def _devices(told: Any) -> list[dict[str, Any]]:
+    rows = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+    return [
+        {word: one_line(row.get(word) or "", 80) for word in ("device", "model")}
+        | {name: _number(row.get(name)) for name in GAUGES}
+        for row in rows[:MOST_DEVICES]
+    ]
 
 
 def _sites(told: Any) -> list[str]:

@@ -9,6 +9,7 @@ from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
 from jupyter_continuum.broker.messages.clusters import (
     ClusterView,
+    DeviceView,
     GroupView,
     LinkView,
     WorkerState,
@@ -97,6 +98,7 @@ def worker_view(
         memory_limit_bytes=report.get("memory_limit"),
         tasks_running=report.get("processing"),
         tasks_done=report.get("done"),
+        devices=[DeviceView(**each) for each in report.get("devices", ())],
     )
 
 

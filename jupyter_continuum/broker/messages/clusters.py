@@ -22,6 +22,18 @@ class WorkerState(StrEnum):
     FAILED = "failed"
 
 
+class DeviceView(Message):
+    """A GPU of a worker, or its share of a processor, as it was a heartbeat ago."""
+
+    device: str = ""
+    """What the batch system calls the GPU; "" for a processor."""
+    model: str = ""
+    busy_percent: int | None = None
+    memory_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    power_watts: int | None = None
+
+
 class WorkerView(Message):
     name: str
     """``<group>-<job number>-<rank>-<device>``"""
@@ -37,6 +49,7 @@ class WorkerView(Message):
     memory_limit_bytes: int | None = None
     tasks_running: int | None = None
     tasks_done: int | None = None
+    devices: list[DeviceView] = []
 
 
 class GroupView(Message):

@@ -1,5 +1,6 @@
 import { Clusters } from './Clusters';
 import { type IPanelContext, PanelContext } from './context';
+import { Devices } from './Devices';
 import { Launch } from './Launch';
 import { Notices } from './Notices';
 import { Sites } from './Sites';
@@ -14,6 +15,7 @@ export function Panel(context: IPanelContext): JSX.Element {
       <Sites />
       <Launch />
       <Clusters />
+      <Devices />
     </PanelContext.Provider>
   );
 }

@@ -6,12 +6,14 @@ export interface ISectionProps {
   /** A few words beside the title: how many, how far. */
   readonly summary?: string;
   readonly className: string;
+  /** Where a summary says enough for most. */
+  readonly folded?: boolean;
   readonly children: ReactNode;
 }
 
 /** A part of the panel that folds. */
 export function Section(props: ISectionProps): JSX.Element {
-  const [open, setOpen] = useState(true);
+  const [open, setOpen] = useState(!props.folded);
   const body = useId();
   const title = useId();
   const Caret = open ? caretDownIcon : caretRightIcon;
