@@ -53,8 +53,8 @@ def open_client(
 ) -> Client:
     """A distributed Client; ``options`` are the Client's own.
 
-    A process may attach to several clusters. Their configuration for wide links, the same for
-    all of them, is set in this process for good.
+    A process may attach to several clusters. Their time-outs for wide links, the same for all
+    of them, are set in this process for good.
     """
     from distributed import Client
     from distributed.versions import VersionMismatchWarning

@@ -63,6 +63,15 @@ def wide_link() -> dict[str, Any]:
     return copy.deepcopy(_PROFILE)
 
 
+def wide_link_of_client() -> dict[str, Any]:
+    """The part of the profile that a client needs.
+
+    No more: it is the person's own process, which may have a cluster of Dask's own, too.
+    """
+    comm = wide_link()["distributed"]["comm"]
+    return {"distributed": {"comm": {name: comm[name] for name in ("timeouts", "retry")}}}
+
+
 def adopt(config: Mapping[str, Any]) -> None:
     """Merge ``config`` over this process's Dask configuration.
 

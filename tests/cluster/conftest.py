@@ -19,7 +19,7 @@ from jupyter_continuum.cluster.authority import make_authority
 from jupyter_continuum.cluster.environment import environment
 from jupyter_continuum.cluster.parity import mismatches
 from jupyter_continuum.cluster.security import make_identity
-from jupyter_continuum.cluster.wide_link import wide_link
+from jupyter_continuum.cluster.wide_link import wide_link, wide_link_of_client
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.sites.emulation import EmulatedSite
 from jupyter_continuum.sites.here.conditions import Conditions
@@ -186,7 +186,7 @@ class Home:
             exchange=str(self.folder / "hub.sock"),
             certificate=self.sign(identity.request, "client"),
             ca=self.authority.certificate.decode(),
-            config=wide_link(),
+            config=wide_link_of_client(),
         )
         async with open_client(attachment, identity, asynchronous=True) as client:
             yield client

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ def run(notebook: Path, told: list[str], **options: Any) -> Path:
 
 def clusters() -> list[str]:
     return [view["name"] for view in call_broker("clusters")]
+
+
+def kernels() -> list[psutil.Process]:
+    """Those that this process has started and that still run."""
+    found = []
+    for each in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it has ended; its status may wait to be read
+            if "ipykernel" in str(each.cmdline()):
+                found.append(each)
+    return found
 
 
 def test_a_plan_is_launched_for_the_notebook_and_ends_with_it(
@@ -132,7 +143,7 @@ def test_a_failed_cell_ends_the_cluster_and_an_interrupt_does(
     assert signal.getsignal(signal.SIGTERM) is before
     assert "KeyboardInterrupt: the run was interrupted" in outputs(tmp_path / "out.ipynb")
     assert clusters() == ["span"]
-    assert not [each for each in psutil.Process().children() if "ipykernel" in str(each.cmdline())]
+    assert not kernels()
 
 
 RENEWED = """

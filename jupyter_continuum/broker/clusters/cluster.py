@@ -33,7 +33,7 @@ from jupyter_continuum.broker.front_door.door import Caller
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.cluster.__main__ import DASHBOARD
 from jupyter_continuum.cluster.authority import Authority
-from jupyter_continuum.cluster.wide_link import wide_link
+from jupyter_continuum.cluster.wide_link import wide_link_of_client
 from jupyter_continuum.errors import BrokerError, Unknown
 from jupyter_continuum.paths import private_dir, socket_dir
 from jupyter_continuum.planning.resolve import ResolvedGroup
@@ -244,7 +244,7 @@ class Cluster:
             "address": SCHEDULER,
             "hub": str(self.folder / "hub.sock"),
             "site": "home",
-            "config": wide_link(),
+            "config": wide_link_of_client(),
             **self.home.sign(csr, f"{self.name}.client-{secrets.token_hex(4)}"),
         }
 
