@@ -149,7 +149,9 @@ def test_a_cell_that_fails_is_told_with_the_partial_notebook(
     notebook = write(tmp_path / "a.ipynb", "print('first')", cell, "print('never')")
     ran = run(str(notebook), "-o", str(tmp_path / "b.ipynb"), "--on", cluster)
     assert ran.status == 1
-    assert len(ran.err.strip().splitlines()) == 1, ran.err
+    # A kernel is interrupted before it is asked to end, and may say so.
+    ours = [line for line in ran.err.splitlines() if not line.startswith("[IPKernelApp]")]
+    assert len(ours) == 1, ran.err
     assert said in ran.err
     assert f"The partial notebook is {tmp_path / 'b.ipynb'}." in ran.err
     assert "first\n" in outputs(tmp_path / "b.ipynb")
