@@ -22,21 +22,11 @@ def run_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
     add("notebook", metavar="NOTEBOOK")
     add("-o", "--output", metavar="FILE", help="NOTEBOOK-run-TIME.ipynb beside it when left out")
     add("--force", action="store_true", help="write over an output that is there")
-    add(
-        "-p",
-        dest="parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="3, 1e-3, true, [1, 2], or text; '\"3\"' is text, too",
-    )
-    add(
-        "--parameters",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML or JSON with more of them; -p counts more",
+    _parameter_words(
+        add,
+        "VALUE",
+        "3, 1e-3, true, [1, 2], or text; '\"3\"' is text, too",
+        file="YAML or JSON with more of them; -p counts more",
     )
     _on_words(add, "the run")
     add("--kernel", metavar="NAME", help="the notebook's own when left out")
@@ -50,21 +40,11 @@ def sweep_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
         interrupted=SWEEP_ENDED,
     )
     add("notebook", metavar="NOTEBOOK")
-    add(
-        "-p",
-        dest="parameter",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUES"),
-        help="0.1,0.2 or 1:100 or 0:1:0.25, both ends included; repeat for more parameters",
-    )
-    add(
-        "--parameters",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML or JSON with parameters that are the same in every run; -p counts more",
+    _parameter_words(
+        add,
+        "VALUES",
+        "0.1,0.2 or 1:100 or 0:1:0.25, both ends included; repeat for more parameters",
+        file="YAML or JSON with parameters that are the same in every run; -p counts more",
     )
     _on_words(add, "the sweep")
     add("--output", metavar="DIR", help="NOTEBOOK-sweep beside it when left out")
@@ -83,6 +63,22 @@ def sweep_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
         help="also runs in which a cell failed, those of an earlier sweep there included",
     )
     add("--kernel", metavar="NAME", help="the notebook's own when left out")
+
+
+def _parameter_words(
+    add: Callable[..., argparse.Action], value: str, what: str, *, file: str
+) -> None:
+    """``value`` names what follows a parameter's name, ``what`` and ``file`` say what it may be."""
+    add(
+        "-p",
+        dest="parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", value),
+        help=what,
+    )
+    add("--parameters", action="append", default=[], metavar="FILE", help=file)
 
 
 def _on_words(add: Callable[..., argparse.Action], what: str) -> None:

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_continuum.broker.client import call_broker
+
 COMMAND = [sys.executable, "-P", "-m", "jupyter_continuum.cli"]
 SECONDS = 60
 
@@ -48,3 +50,16 @@ def connect_lab() -> str:
     assert ran.status == 0, ran.err
     assert "lab: ready" in ran.out
     return "lab"
+
+
+def launch_span() -> str:
+    """The cluster ``span`` on that site."""
+    connect_lab()
+    ran = continuum("launch", "--on", "lab/cpu", "--name", "span")
+    assert ran.status == 0, ran.err
+    return "span"
+
+
+def names() -> list[str]:
+    """Of the clusters that the broker has."""
+    return [view["name"] for view in call_broker("clusters")]

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_continuum.broker.client import call_broker
 from tests.broker.conftest import broker_with_lease, processes
-from tests.cli.commands import COMMAND, Ran, connect_lab, continuum, told
+from tests.cli.commands import COMMAND, Ran, connect_lab, continuum, launch_span, names, told
 from tests.runs.notebooks import SUM, outputs, signals_its_run, write
 
 RUN_SECONDS = 180
@@ -25,18 +24,11 @@ RUN_SECONDS = 180
 
 @pytest.fixture(scope="module")
 def cluster(shared_broker: Any) -> str:
-    connect_lab()
-    ran = continuum("launch", "--on", "lab/cpu", "--name", "span")
-    assert ran.status == 0, ran.err
-    return "span"
+    return launch_span()
 
 
 def run(*words: str) -> Ran:
     return continuum("run", *words, seconds=RUN_SECONDS)
-
-
-def names() -> list[str]:
-    return [view["name"] for view in call_broker("clusters")]
 
 
 @contextmanager

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.cli import main
-from tests.cli.commands import COMMAND, Ran, connect_lab, continuum
+from tests.cli.commands import COMMAND, Ran, continuum, launch_span, names
 from tests.runs.notebooks import outputs, write
 
 SECONDS = 240
@@ -22,18 +21,11 @@ SECONDS = 240
 
 @pytest.fixture(scope="module")
 def cluster(shared_broker: Any) -> str:
-    connect_lab()
-    ran = continuum("launch", "--on", "lab/cpu", "--name", "span")
-    assert ran.status == 0, ran.err
-    return "span"
+    return launch_span()
 
 
 def sweep(*words: str) -> Ran:
     return continuum("sweep", *words, seconds=SECONDS)
-
-
-def names() -> list[str]:
-    return [view["name"] for view in call_broker("clusters")]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
