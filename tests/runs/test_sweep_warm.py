@@ -193,6 +193,19 @@ def test_a_kernel_ends_as_a_program_does(warm: Warm, sockets: Path, tmp_path: Pa
     assert (tmp_path / "kept.txt").read_text() == "not closed, but at exit"
 
 
+def test_files_that_nobody_closed_are_written(warm: Warm, sockets: Path, tmp_path: Path) -> None:
+    (tmp_path / "keeper.py").write_text("file = open('module.txt', 'w')\nfile.write('of a module')")
+    cell = (
+        "import keeper, threading, time\n"
+        "shown = open('shown.txt', 'w')\nshown.write('shown')\n"
+        "threading.Thread(target=lambda: time.sleep(60), daemon=True).start()"
+    )
+    ended = run(warm, sockets, write(tmp_path / "a.ipynb", cell, "shown"), 8)
+    assert ended["state"] == "completed"
+    assert (tmp_path / "module.txt").read_text() == "of a module"
+    assert (tmp_path / "shown.txt").read_text() == "shown"
+
+
 def test_a_module_beside_the_notebook_is_the_one_it_imports(
     warm: Warm, sockets: Path, tmp_path: Path
 ) -> None:

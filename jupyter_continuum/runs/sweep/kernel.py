@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from jupyter_continuum.runs.sweep.ending import end
 from jupyter_continuum.runs.sweep.fork import close_all_but, fork
 from jupyter_continuum.runs.sweep.launcher import LAUNCHER
 
@@ -78,7 +79,8 @@ def fork_kernel(plain: frozenset[str]) -> Fork | Task:
 
 
 def _become_kernel(orders: int, plain: frozenset[str]) -> None:
-    """Be what ``python -m ipykernel_launcher`` is; returns when the notebook has ended."""
+    """Be what ``python -m ipykernel_launcher`` is, up to the end of the process."""
+    shared = frozenset(sys.modules)
     with os.fdopen(orders) as file:
         text = file.read()
     if not text:
@@ -100,6 +102,8 @@ def _become_kernel(orders: int, plain: frozenset[str]) -> None:
 
     # Its default was read from the environment of this process when it was imported.
     IPKernelApp.launch_instance(arguments, parent_handle=os.getppid())
+    IPKernelApp.clear_instance()  # it holds the names of the notebook
+    end(shared)
 
 
 def _draw_anew() -> None:

@@ -83,6 +83,7 @@ def serve() -> Callable[[], Any] | None:
             print(f"Each run imports {name} by itself: {reason}.", file=sys.stderr)
             _send(answers, {"unfit": name})
             return None
+    runs.prepare()
     gc.collect()
     gc.freeze()  # or the first collection in each child would copy every page
     _send(answers, {"ready": True})
