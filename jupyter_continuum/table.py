@@ -28,6 +28,17 @@ def cell(value: object) -> str:
     return " ".join(clean(str(value)).split())
 
 
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3.5 h``, ``2 d``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 86400:.3g} d"
+
+
 def as_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Aligned columns; columns of numbers to the right, the last one as long as it likes."""
     kept = list(rows)

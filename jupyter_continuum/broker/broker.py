@@ -16,6 +16,7 @@ from jupyter_continuum.broker.clusters.holding import Holding
 from jupyter_continuum.broker.clusters.methods import ClusterMethods
 from jupyter_continuum.broker.clusters.orphans import Audit
 from jupyter_continuum.broker.clusters.view import cluster_view
+from jupyter_continuum.broker.clusters.waits import OwnWaits
 from jupyter_continuum.broker.environments.comparing import Comparing
 from jupyter_continuum.broker.environments.installed import Environments
 from jupyter_continuum.broker.environments.methods import EnvironmentMethods
@@ -63,6 +64,7 @@ class Broker:
             self._front_door,
             reach=self._reach,
             probing=self._probes.progress,
+            waits=OwnWaits(self._clusters),
         )
         self._environments = Environments()
         self._preparing = Preparing(self._publishing.publish)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_continuum.table import UNKNOWN
+from jupyter_continuum.table import UNKNOWN, duration
 
 Record = dict[str, Any]  # a view as it crossed the socket
 Row = tuple[object, ...]
 
 SITE_HEAD = ("SITE", "NAME", "KIND", "COUNTRY", "STATE", "OFFERS", "WHY")
-OFFER_HEAD = ("OFFER", "COUNTRY", "GPUS", "CPUS", "MEMORY", "FREE", "WAITING", "LAUNCHABLE")
+OFFER_HEAD = ("OFFER", "COUNTRY", "GPUS", "FREE", "WAIT", "PRICE", "CARBON", "LAUNCHABLE")
+WIDE_HEAD = (
+    *(*OFFER_HEAD[:-1], "CPUS", "MEMORY", "WAITING", "ENERGY", "ALLOCATION", "LEFT", "NODES"),
+    "LAUNCHABLE",
+)
 CLUSTER_HEAD = ("CLUSTER", "STATE", "GROUPS", "WORKERS", "WHY")
 FOREIGN_HEAD = ("CLUSTER OF OTHERS", "STATE", "WORKERS")
 GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "CARRIER", "WHY")
@@ -34,17 +38,63 @@ def site_row(site: Record) -> Row:
 
 
 def offer_row(offer: Record) -> Row:
-    memory = offer.get("memory_gb_per_node")
+    per = f"/{offer['per']}-h"
     return (
         offer["id"],
         offer.get("country"),
         gpu_text(offer),
+        free_text(offer),
+        wait_text(offer["wait"]),
+        amount_text(offer["price_eur"], f" EUR{per}") or _units(offer),
+        amount_text(offer["carbon_g"], f" g{per}"),
+        _launchable(offer),
+    )
+
+
+def wide_row(offer: Record) -> Row:
+    """All that is known of an offer and fits into a line."""
+    memory, whole = offer.get("memory_gb_per_node"), offer["whole_node"]
+    return (
+        *offer_row(offer)[:-1],
         offer.get("cpus_per_node"),
         None if memory is None else f"{memory:.0f} GB",
-        free_text(offer),
         offer.get("jobs_pending"),
-        "yes" if offer["launchable"] else f"no: {offer['reason']}",
+        amount_text(offer["energy_kwh"], f" kWh/{offer['per']}-h"),
+        _units(offer),
+        amount_text(offer["left"], f" {offer['unit']}s"),
+        None if whole is None else "whole" if whole else "shared",
+        _launchable(offer),
     )
+
+
+def _launchable(offer: Record) -> str:
+    return "yes" if offer["launchable"] else f"no: {offer['reason']}"
+
+
+def _units(offer: Record) -> str | None:
+    """What an hour takes of an allocation; None where the site has none, or it is unknown."""
+    if not offer["unit"]:
+        return None
+    counted = amount_text(offer["units"], "") or "?"
+    return f"{counted} {offer['unit']}s/{offer['per']}-h"
+
+
+def amount_text(amount: Record, unit: str) -> str | None:
+    """``~0.28 kWh``: what is estimated says so; None when it is unknown."""
+    if amount["value"] is None:
+        return None
+    about = "~" if amount["kind"] == "estimated" else ""
+    return f"{about}{amount['value']:.3g}{unit}"
+
+
+def wait_text(wait: Record) -> str | None:
+    """``12 min, 90 %: 2 h``"""
+    if wait["median"] is None:
+        return None
+    likely = UNKNOWN if wait["likely"] is None else duration(wait["likely"])
+    about = "~" if wait["kind"] == "estimated" else ""
+    half = duration(wait["median"])
+    return f"{about}{half}" if likely == half else f"{about}{half}, 90 %: {likely}"
 
 
 def reach_row(row: Record) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_continuum.errors import PlanRefused, Unknown
@@ -36,6 +36,15 @@ def select_offers(
         and (not free or is_free(offer))
     ]
     return sorted(kept, key=lambda offer: (not offer["launchable"], offer["id"]))
+
+
+def in_order(
+    offers: Iterable[OfferRecord],
+    places: Mapping[str, dict[str, Any]],  # RankViews as they crossed the socket, by offer
+) -> list[OfferRecord]:
+    """As the broker ranked them; those that it did not, last."""
+    order = {offer: at for at, offer in enumerate(places)}
+    return sorted(offers, key=lambda offer: order.get(offer["id"], len(order)))
 
 
 def group_of(text: str) -> dict[str, Any]:  # fields of a GroupPlan

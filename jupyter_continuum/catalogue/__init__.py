@@ -4,6 +4,7 @@ from jupyter_continuum.catalogue.carbon import CarbonTable, Intensity
 from jupyter_continuum.catalogue.catalogue import Catalogue
 from jupyter_continuum.catalogue.claim import Claim, Source, choose, disputed, known, shown
 from jupyter_continuum.catalogue.dataset import Dataset
+from jupyter_continuum.catalogue.devices import DeviceTable
 from jupyter_continuum.catalogue.load import load
 from jupyter_continuum.catalogue.offer import Offer
 from jupyter_continuum.catalogue.site import Region, Site
@@ -14,6 +15,7 @@ __all__ = [
     "Catalogue",
     "Claim",
     "Dataset",
+    "DeviceTable",
     "Intensity",
     "Offer",
     "Region",

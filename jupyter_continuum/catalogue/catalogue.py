@@ -10,6 +10,7 @@ from datetime import date
 from jupyter_continuum.catalogue.carbon import CarbonTable
 from jupyter_continuum.catalogue.claim import Claims, shown
 from jupyter_continuum.catalogue.dataset import Dataset
+from jupyter_continuum.catalogue.devices import DeviceTable
 from jupyter_continuum.catalogue.offer import Offer
 from jupyter_continuum.catalogue.site import Site
 from jupyter_continuum.errors import Unknown
@@ -23,6 +24,7 @@ class Catalogue:
     """Every site, retired ones included."""
     datasets: dict[str, Dataset]
     carbon: CarbonTable
+    devices: DeviceTable
     today: date
     """Decides which claims have expired."""
 

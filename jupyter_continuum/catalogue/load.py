@@ -15,6 +15,7 @@ from jupyter_continuum.catalogue.carbon import CarbonTable
 from jupyter_continuum.catalogue.catalogue import Catalogue
 from jupyter_continuum.catalogue.complaint import complain
 from jupyter_continuum.catalogue.dataset import Dataset
+from jupyter_continuum.catalogue.devices import DeviceTable
 from jupyter_continuum.catalogue.document import Document, read
 from jupyter_continuum.catalogue.merge import Flaw, Raw, address, expand, overlay
 from jupyter_continuum.catalogue.site import Site
@@ -39,10 +40,12 @@ def load(config_path: Sequence[Path] | None = None, *, today: date | None = None
     """
     folders = paths.config_path() if config_path is None else config_path
     carbon = read(SHIPPED.parent / "carbon.yaml")
+    devices = read(SHIPPED.parent / "devices.yaml")
     return Catalogue(
         sites=_records(Site, "sites", folders),
         datasets=_records(Dataset, "datasets", folders),
         carbon=_validate(CarbonTable, carbon.data, [carbon]),
+        devices=_validate(DeviceTable, devices.data, [devices]),
         today=today or datetime.now(UTC).date(),
     )
 

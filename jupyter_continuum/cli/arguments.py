@@ -60,6 +60,8 @@ def _listing_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("--country", metavar="CODE", help="two letters, such as FI")
     add("--site", metavar="SITE")
     add("--free", action="store_true", help="with something free at the last look")
+    add("--sort", choices=("wait", "price", "carbon"), help="best first; unknown comes last")
+    add("--wide", action="store_true", help="all columns, and with --sort why each stands there")
 
     add = command("list", "clusters, their groups and what each waits for", json=True)
     add("name", nargs="?", metavar="CLUSTER", help="only this one, with every worker")

@@ -10,12 +10,14 @@ from jupyter_continuum.broker.rows import (
     GROUP_HEAD,
     OFFER_HEAD,
     SITE_HEAD,
+    WIDE_HEAD,
     WORKER_HEAD,
     Record,
     foreign_row,
     group_row,
     offer_row,
     site_row,
+    wide_row,
     worker_row,
 )
 from jupyter_continuum.cli.terminal import print_json, say
@@ -32,7 +34,7 @@ def sites(options: Namespace) -> int:
 
 
 def offers(options: Namespace) -> int:
-    from jupyter_continuum.broker.selection import select_offers
+    from jupyter_continuum.broker.selection import in_order, select_offers
 
     found = select_offers(
         call_broker("sites", retired=False),
@@ -41,8 +43,15 @@ def offers(options: Namespace) -> int:
         site=options.site,
         free=options.free,
     )
+    places: dict[str, Record] = {}
+    if options.sort:
+        places = {each["offer"]: each for each in call_broker("rank", by=options.sort)}
+        found = in_order(found, places)
     if options.json:
         print_json(found)
+    elif found and options.wide:
+        say(as_text(WIDE_HEAD, map(wide_row, found)))
+        say("\n".join(f"{each['id']}: {places[each['id']]['line']}" for each in found if places))
     elif found:
         say(as_text(OFFER_HEAD, map(offer_row, found)))
     else:

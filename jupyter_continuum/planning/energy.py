@@ -5,43 +5,14 @@ Nothing is guessed: an estimate rests on claims with a source, and names them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from jupyter_continuum.planning.amount import UNSOURCED, Amount, Claims, Stated, number, unknown
 
-UNSOURCED = ("unverified",)
-"""Kinds of claims on which no estimate rests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """A number and how it is known; ``value`` None with a ``reason``."""
-
-    value: float | None
-    kind: Literal["measured", "estimated", "unknown"]
-    source: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """A claim as the estimate takes it."""
-
-    value: Any  # whatever the claim holds
-    kind: str
-    source: str = ""
-
-    @property
-    def words(self) -> str:
-        return f"{self.value:g} ({self.kind}: {self.source or 'no source named'})"
-
-
-Claims = Mapping[str, Stated]
-"""Of one site or offer, by field."""
-
-
-def unknown(reason: str) -> Amount:
-    return Amount(None, "unknown", reason=reason)
+CARBON = "gco2eq_per_kwh"
+"""Of the electricity where a site is, by the year."""
+NODES = "machine_nodes"
+"""How many nodes drew the power that is claimed of the machine."""
+WATTS = "device_watts"
+"""Rated power of one GPU of the offer."""
 
 
 def node_kw(site: str, of_site: Claims, nodes: Stated | None) -> Amount:
@@ -67,6 +38,20 @@ def node_kw(site: str, of_site: Claims, nodes: Stated | None) -> Amount:
     return Amount(power.value / nodes.value, "estimated", source)
 
 
+def node_power(site: str, of_site: Claims, of_offer: Claims) -> Amount:
+    """kW of one node at full load: as the machine was measured, else as its GPUs are rated."""
+    measured = node_kw(site, of_site, of_offer.get(NODES))
+    devices, watts = number(of_offer, "gpus_per_node"), of_offer.get(WATTS)
+    if measured.value is not None or not devices or watts is None or not watts.sourced:
+        return measured
+    return Amount(
+        devices * watts.value / 1000,
+        "estimated",
+        f"{devices:g} GPUs x {watts.words} W at full load; processors and memory not counted",
+        date=watts.date,
+    )
+
+
 def energy_kwh(node_hours: float, node: Amount) -> Amount:
     """Of so many hours of whole nodes."""
     if node.value is None:
@@ -81,13 +66,27 @@ def carbon_kg(energy: Amount, site: str, of_site: Claims) -> Amount:
         return unknown("Its energy is not known.")
     if not energy.value:
         return Amount(0.0, energy.kind, energy.source)
-    intensity = of_site.get("gco2eq_per_kwh")
+    intensity = of_site.get(CARBON)
     if intensity is None:
         return unknown(f"The carbon intensity of the electricity of {site} is not known.")
-    pue = of_site.get("pue")
-    if pue is None or pue.kind in UNSOURCED or not isinstance(pue.value, int | float):
-        factor, words = 1.0, "without cooling: the PUE is not known, or has no source"
-    else:
-        factor, words = float(pue.value), f"PUE {pue.words}"
+    if not intensity.sourced:
+        return unknown(f"That {site} is in the country whose electricity is known, has no source.")
+    factor, words = _cooling(of_site)
     source = f"energy x {intensity.words} gCO2eq/kWh, {words}"
-    return Amount(energy.value * factor * intensity.value / 1000, "estimated", source)
+    emitted = energy.value * factor * intensity.value / 1000
+    return Amount(emitted, "estimated", source, date=intensity.date)
+
+
+def with_cooling(energy: Amount, of_site: Claims) -> Amount:
+    """What the building drew for it."""
+    if not energy.value:
+        return energy
+    factor, words = _cooling(of_site)
+    return Amount(energy.value * factor, energy.kind, f"{energy.source}; {words}", date=energy.date)
+
+
+def _cooling(of_site: Claims) -> tuple[float, str]:
+    pue = of_site.get("pue")
+    if pue is None or not pue.sourced or not isinstance(pue.value, int | float):
+        return 1.0, "without cooling: the PUE is not known, or has no source"
+    return float(pue.value), f"PUE {pue.words}"

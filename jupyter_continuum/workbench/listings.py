@@ -17,7 +17,7 @@ from jupyter_continuum.broker.rows import (
     offer_row,
     site_row,
 )
-from jupyter_continuum.broker.selection import select_offers
+from jupyter_continuum.broker.selection import in_order, select_offers
 from jupyter_continuum.table import as_html, as_text
 
 
@@ -49,13 +49,17 @@ def offers(
     country: str | None = None,
     site: str | None = None,
     free: bool = False,
+    sort: str | None = None,
 ) -> Listing:
     """What can be allocated, those that can be launched first.
 
-    ``gpu`` is a vendor or a part of a model, or True for any; ``country`` has two letters.
+    ``gpu`` is a vendor or a part of a model, or True for any; ``country`` has two letters;
+    ``sort`` by ``wait``, ``price`` or ``carbon`` puts the best first, and unknown last.
     """
     views = call_broker("sites", retired=False)
     found = select_offers(views, gpu=gpu, country=country, site=site, free=free)
+    if sort is not None:
+        found = in_order(found, {each["offer"]: each for each in call_broker("rank", by=sort)})
     return Listing(found, OFFER_HEAD, offer_row)
 
 

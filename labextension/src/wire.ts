@@ -23,6 +23,33 @@ export type WorkerState =
   | 'ended'
   | 'failed';
 
+/** A number and how it is known: `measured`, `estimated`, `stated`, `unknown`. */
+export interface IAmount {
+  readonly value: number | null;
+  readonly kind: string;
+  readonly source: string;
+  readonly reason: string;
+  readonly date: string;
+}
+
+/** How long jobs wait before they begin, in seconds; `record` is how good that was. */
+export interface IWait {
+  readonly median: number | null;
+  readonly likely: number | null;
+  readonly kind: string;
+  readonly source: string;
+  readonly reason: string;
+  readonly date: string;
+  readonly record: string;
+}
+
+/** Where an offer stands among all, and why. */
+export interface IRank {
+  readonly offer: string;
+  readonly place: number | null;
+  readonly line: string;
+}
+
 /** Something that can be allocated at a site: what a plan names. */
 export interface IOffer {
   readonly id: string;
@@ -43,6 +70,17 @@ export interface IOffer {
   readonly gpus_total: number | null;
   readonly gpus_free: number | null;
   readonly jobs_pending: number | null;
+  /** What the amounts are of an hour of: `GPU`, `GCD` or `node`. */
+  readonly per: string;
+  readonly wait: IWait;
+  readonly price_eur: IAmount;
+  /** What the site counts an allocation in; '' when unknown. */
+  readonly unit: string;
+  readonly units: IAmount;
+  readonly left: IAmount;
+  readonly whole_node: boolean | null;
+  readonly energy_kwh: IAmount;
+  readonly carbon_g: IAmount;
   readonly launchable: boolean;
   readonly reason: string;
   readonly observed: string | null;

@@ -37,6 +37,32 @@ def two_sites(broker: RunningBroker) -> RunningBroker:
     return broker
 
 
+PRICED = """
+id: north
+name: North
+kind: emulated
+sources: {list: {title: a price list, tier: official, date: 2026-11-01}}
+source: list
+offers:
+  cpu: {partition: cpu, price_eur_per_hour: 3600}
+"""
+
+
+@pytest.fixture
+def priced(state: Path) -> Iterator[Path]:
+    """A broker whose emulated site ``north`` costs a EUR a second and node, by an own record."""
+    from jupyter_continuum.cli.demo import end_everything
+    from jupyter_continuum.paths import config_dir
+
+    (config_dir() / "sites").mkdir(parents=True)
+    (config_dir() / "sites" / "north.yaml").write_text(PRICED)
+    try:
+        call_broker("connect", profile=emulated("north", nodes=3, cpus_per_node=1))
+        yield state
+    finally:
+        assert not end_everything()
+
+
 def wait_for(name: str, met: Callable[[View], bool], *, seconds: float = 60) -> View:
     """The cluster's view once ``met`` holds; fails with the last view otherwise."""
     deadline = time.monotonic() + seconds

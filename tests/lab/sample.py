@@ -23,7 +23,6 @@ UNKNOWN = (
     "gpus_total",
     "gpus_free",
     "jobs_pending",
-    "price_eur_per_hour",
     "observed",
 )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_continuum.planning.amount import Amount, Stated, unknown
 from jupyter_continuum.planning.energy import (
-    Amount,
-    Stated,
     carbon_kg,
     energy_kwh,
     node_kw,
-    unknown,
+    node_power,
+    with_cooling,
 )
 
 POWER = {"power_kw_linpack": Stated(15_000, "user", "a magazine")}
@@ -58,3 +58,22 @@ def test_carbon_needs_energy_and_a_country() -> None:
     assert unsourced.value == 7.0
     assert carbon_kg(drawn, "lumi", {}).kind == "unknown"
     assert carbon_kg(unknown("why"), "lumi", FINLAND).kind == "unknown"
+
+
+def test_where_nobody_measured_the_machine_its_gpus_rated_power_is_taken() -> None:
+    gpus = {
+        "gpus_per_node": Stated(4, "official"),
+        "device_watts": Stated(400, "provider", "NVIDIA"),
+    }
+    rated = node_power("x", {}, gpus)
+    assert (rated.value, rated.kind) == (1.6, "estimated")
+    assert "NVIDIA" in rated.source
+    assert node_power("x", POWER, gpus | {"machine_nodes": NODES}).value == 3.0
+    assert node_power("x", {}, {"device_watts": Stated(400, "provider")}).value is None
+
+
+def test_cooling_is_added_only_where_a_source_says_how_much() -> None:
+    energy = Amount(10.0, "estimated", "x")
+    assert with_cooling(energy, {"pue": Stated(1.2, "provider", "y")}).value == 12.0
+    assert with_cooling(energy, {"pue": Stated(1.2, "unverified")}).value == 10.0
+    assert with_cooling(unknown("why"), {}).value is None

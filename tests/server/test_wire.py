@@ -23,13 +23,23 @@ from jupyter_continuum.broker.messages.clusters import (
 from jupyter_continuum.broker.messages.environments import ParityRow, ParityView
 from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
 from jupyter_continuum.broker.messages.prompts import PromptView
-from jupyter_continuum.broker.messages.sites import OfferView, SiteState, SiteView
+from jupyter_continuum.broker.messages.sites import (
+    AmountView,
+    OfferView,
+    RankView,
+    SiteState,
+    SiteView,
+    WaitView,
+)
 from jupyter_continuum.planning.plan import GroupPlan, Plan
 from jupyter_continuum.sites.profile import PodFlavour, Profile
 
 WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
 
 MODELS: dict[str, type[BaseModel]] = {
+    "IAmount": AmountView,
+    "IWait": WaitView,
+    "IRank": RankView,
     "IOffer": OfferView,
     "ISite": SiteView,
     "IReach": ReachView,

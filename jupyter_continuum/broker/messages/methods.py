@@ -5,6 +5,7 @@ from __future__ import annotations
 METHODS = {
     "version": "() -> {protocol, version, pid}",
     "sites": "(retired: bool) -> [SiteView]; never waits for a site",
+    "rank": "(by: 'wait' or price or carbon) -> [RankView]; all offers, the best first",
     "connect": "(profile: Profile) -> SiteView; saves the profile, logs in, may prompt",
     "disconnect": "(site) -> SiteView; closes the session and forgets the profile",
     "refresh": "(site) -> SiteView; looks now instead of at the next poll",

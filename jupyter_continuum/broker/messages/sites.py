@@ -21,6 +21,34 @@ class SiteState(StrEnum):
     PLANNED = "planned"
 
 
+class AmountView(Message):
+    """A number and how it is known."""
+
+    value: float | None = None
+    kind: str = "unknown"
+    """``measured``, ``estimated``, ``stated`` (somebody says so), ``unknown``"""
+    source: str = ""
+    reason: str = ""
+    """Why it is unknown."""
+    date: str = ""
+    """Of the source, as exactly as it is known."""
+
+
+class WaitView(Message):
+    """How long jobs wait before they begin."""
+
+    median: float | None = None
+    """Seconds within which half of them begin; None: unknown."""
+    likely: float | None = None
+    """Seconds within which nine of ten begin; None: longer than was watched, or unknown."""
+    kind: str = "unknown"
+    source: str = ""
+    reason: str = ""
+    date: str = ""
+    record: str = ""
+    """How good such figures were before."""
+
+
 class OfferView(Message):
     """One thing that can be allocated at a site. None means unknown."""
 
@@ -44,12 +72,34 @@ class OfferView(Message):
     gpus_total: int | None = None
     gpus_free: int | None = None
     jobs_pending: int | None = None
-    price_eur_per_hour: float | None = None
+    per: str = "node"
+    """What the amounts are of an hour of: ``GPU``, ``GCD``, or ``node`` where there is neither."""
+    wait: WaitView = WaitView()
+    price_eur: AmountView = AmountView()
+    unit: str = ""
+    """What the site counts an allocation in: ``GPU-hour``, ``core-hour`` ...; "" when unknown."""
+    units: AmountView = AmountView()
+    left: AmountView = AmountView()
+    """Of the person's allocation, in that unit."""
+    whole_node: bool | None = None
+    """Whether a job is charged whole nodes."""
+    energy_kwh: AmountView = AmountView()
+    carbon_g: AmountView = AmountView()
     launchable: bool = False
     reason: str = ""
     """Why it is not launchable, and what to do."""
     observed: datetime | None = None
     """When the free numbers were seen; None for catalogue values alone."""
+
+
+class RankView(Message):
+    """Where an offer stands among all."""
+
+    offer: str
+    place: int | None = None
+    """1 is best; None: what it would be ranked by is unknown."""
+    line: str
+    """Why it stands there."""
 
 
 class SiteView(Message):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_continuum.broker.messages.sites import AssociationView, SiteView
+from jupyter_continuum.broker.messages.sites import AssociationView, RankView, SiteView
 from jupyter_continuum.broker.sites.profiles import checked_profile
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.broker.words import first_fault
 from jupyter_continuum.errors import ContinuumError, SiteUnreachable
+from jupyter_continuum.planning.rank import ORDERS
 from jupyter_continuum.sites.emulation import Fault
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher
 
@@ -38,6 +40,12 @@ class SiteMethods:
     async def sites(self, *, retired: bool = False) -> list[SiteView]:
         views = [self._sites.view(id) for id in self._sites.ids]
         return [view for view in views if retired or view.state != "retired"]
+
+    async def rank(self, *, by: str) -> list[RankView]:
+        order = next((each for each in ORDERS if each == by), None)
+        if order is None:
+            raise ContinuumError(f"{by!r} orders no offers. Say one of {', '.join(ORDERS)}.")
+        return [RankView(**asdict(each)) for each in self._sites.ranked(order)]
 
     async def connect(self, *, profile: dict[str, Any]) -> SiteView:
         wanted = checked_profile(profile)

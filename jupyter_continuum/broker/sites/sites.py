@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from jupyter_continuum.broker.front_door.door import FrontDoor
 from jupyter_continuum.broker.messages.sites import SiteState, SiteView
+from jupyter_continuum.broker.sites.estimating import Estimating, Waits
 from jupyter_continuum.broker.sites.opening import HERE, open_session
 from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
 from jupyter_continuum.broker.sites.reach import Reach, surroundings
@@ -15,6 +16,7 @@ from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.sites.view import site_view
 from jupyter_continuum.catalogue import load
 from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
+from jupyter_continuum.planning.rank import By, Ranked, rank
 from jupyter_continuum.sites.profile import Profile
 from jupyter_continuum.sites.protocols import Asker
 
@@ -30,9 +32,11 @@ class Sites:
         *,
         reach: Reach,
         probing: Mapping[str, str],
+        waits: Waits,
     ) -> None:
         """``probing`` says how far the probe of a site is, where one runs."""
         self.catalogue = load()
+        self._estimating = Estimating(self.catalogue, waits)
         self.sessions: dict[str, Session] = {}
         self._reach = reach
         self._probing = probing
@@ -121,7 +125,20 @@ class Sites:
         if session is not None:
             view.reach = self._reach.view(surroundings(session), today)
             view.probing = self._probing.get(id, "")
+        self._estimating.fill(view, session)
         return view
+
+    def ranked(self, by: By) -> list[Ranked]:
+        """The offers of all sites that there still are, best first."""
+        views = [view for view in map(self.view, self.ids) if view.state != "retired"]
+        return rank(
+            (
+                each
+                for view in views
+                for each in self._estimating.of_site(view, self.sessions.get(view.id))
+            ),
+            by,
+        )
 
     def _open(self, profile: Profile) -> Session:
         session = open_session(

@@ -115,7 +115,7 @@ def _offers(
     for status in live.values():
         assert session is not None
         views.append(_seen(status, session, reason))
-    if site is not None and session is not None:
+    if site is not None:
         for view in views:
             view.country = view.country or _country(site, session, today)
     return views
@@ -149,7 +149,6 @@ def _catalogued(
         max_walltime_minutes=int(hours * 60) if hours else None,
         max_nodes=_number(shown(offer.max_nodes_per_job, today)),
         nodes_total=_number(shown(offer.nodes, today)),
-        price_eur_per_hour=shown(offer.price_eur_per_hour, today),
         reason=reason,
     )
     if session is None:

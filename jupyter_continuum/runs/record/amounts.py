@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jupyter_continuum.broker.messages.records import ClaimFacts, GroupFacts
-from jupyter_continuum.planning.energy import (
-    Amount,
-    Stated,
-    carbon_kg,
-    energy_kwh,
-    node_kw,
-    unknown,
-)
+from jupyter_continuum.planning.amount import Amount, Stated, unknown
+from jupyter_continuum.planning.energy import carbon_kg, energy_kwh, node_power
 from jupyter_continuum.planning.hours import Span
 from jupyter_continuum.runs.record.model import GroupPart, Quantity, Totals, Traffic
 
@@ -85,16 +79,13 @@ def _energy(group: GroupFacts, ran: Span, offered: Offered) -> Amount:
     if ran.seconds is None:
         return unknown("How long its jobs ran is not known.")
     counters = f" Its nodes have counters ({', '.join(group.counters)}), which no job reads yet."
-    found = node_kw(offered.site, _stated(offered.of_site), _stated(offered.of_offer).get(NODES))
+    found = node_power(offered.site, _stated(offered.of_site), _stated(offered.of_offer))
     if found.value is None:
         return unknown(found.reason + (counters if group.counters else ""))
     share = _share(group, offered)
     if share is None:
         return unknown(f"What part of a node of {group.offer} its jobs had is not known.")
     return energy_kwh(ran.seconds / 3600 * group.nodes * share, found)
-
-
-NODES = "machine_nodes"
 
 
 def _share(group: GroupFacts, offered: Offered) -> float | None:
@@ -109,7 +100,10 @@ def _share(group: GroupFacts, offered: Offered) -> float | None:
 
 
 def _stated(claims: Mapping[str, ClaimFacts]) -> dict[str, Stated]:
-    return {name: Stated(each.value, each.kind, each.source) for name, each in claims.items()}
+    return {
+        name: Stated(each.value, each.kind, each.source, each.observed)
+        for name, each in claims.items()
+    }
 
 
 def _quantity(amount: Amount, unit: Unit) -> Quantity:

@@ -19,7 +19,7 @@ class Quantity(Part):
 
     value: float | None = Field(description="null: unknown, and `reason` says why")
     unit: Literal["h", "kWh", "kgCO2eq"]
-    kind: Literal["measured", "estimated", "unknown"]
+    kind: Literal["measured", "estimated", "stated", "unknown"]
     least: float | None = None
     """It is not less, as far as was watched."""
     most: float | None = None

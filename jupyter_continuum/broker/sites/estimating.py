@@ -1,0 +1,101 @@
+"""What is expected of each offer of a site, from claims, live status and what jobs waited there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Protocol
+
+from jupyter_continuum.broker.messages.sites import AmountView, OfferView, SiteView, WaitView
+from jupyter_continuum.broker.sites.claims import offer_claims, site_claims, stated
+from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.catalogue import Catalogue
+from jupyter_continuum.planning.amount import Claims, unknown
+from jupyter_continuum.planning.estimate import Estimate, estimate
+from jupyter_continuum.planning.wait import Wait, Waited, expected_wait
+from jupyter_continuum.sites.protocols import JobState
+
+
+class Waits(Protocol):
+    """What the person's own jobs waited."""
+
+    def waited(self, offer: str) -> Sequence[Waited]: ...
+    def job_names(self, offer: str) -> set[str]:
+        """Those of clusters that run."""
+
+
+class Estimating:
+    """Keeps nothing: every answer is made of what is known now."""
+
+    def __init__(self, catalogue: Catalogue, waits: Waits) -> None:
+        self._catalogue = catalogue
+        self._waits = waits
+
+    def of_site(self, view: SiteView, session: Session | None) -> Iterator[Estimate]:
+        """One for each offer of ``view``."""
+        now = datetime.now(UTC)
+        of_site = stated(site_claims(view.id, session, self._catalogue, now.date()), now.date())
+        for offer in view.offers:
+            yield self._of_offer(offer, session, of_site, now)
+
+    def fill(self, view: SiteView, session: Session | None) -> None:
+        """Put them into ``view``."""
+        for offer, found in zip(view.offers, self.of_site(view, session), strict=True):
+            offer.per = found.per
+            offer.wait = WaitView(**asdict(found.wait))
+            offer.unit, offer.whole_node = found.unit, found.whole_node
+            offer.price_eur = AmountView(**asdict(found.eur))
+            offer.units = AmountView(**asdict(found.units))
+            offer.left = AmountView(**asdict(found.left))
+            offer.energy_kwh = AmountView(**asdict(found.energy_kwh))
+            offer.carbon_g = AmountView(**asdict(found.carbon_g))
+
+    def _of_offer(
+        self, offer: OfferView, session: Session | None, of_site: Claims, now: datetime
+    ) -> Estimate:
+        today = now.date()
+        claims = offer_claims(offer.id, offer.name, session, self._catalogue, today)
+        return estimate(
+            offer.id,
+            of_site,
+            stated(claims, today),
+            wait=self._wait(offer, session, now),
+            left=unknown("The site has not been asked what is left of your allocation."),
+            here=session is not None and session.profile.kind in ("local", "emulated"),
+        )
+
+    def _wait(self, offer: OfferView, session: Session | None, now: datetime) -> Wait:
+        said, said_by = _said(self._waits.job_names(offer.id), session, now)
+        queue, queue_by = _queue(session)
+        return expected_wait(
+            self._waits.waited(offer.id),
+            now,
+            said=said,
+            said_by=said_by,
+            stated=queue,
+            stated_by=queue_by,
+        )
+
+
+def _said(names: set[str], session: Session | None, now: datetime) -> tuple[float | None, str]:
+    """When the batch system means to begin the first of our jobs that wait in the offer."""
+    status = session.status if session is not None else None
+    starts = [
+        job.expected_start
+        for job in (status.jobs if status else ())
+        if job.name in names and job.state is JobState.QUEUED and job.expected_start is not None
+    ]
+    if not starts:
+        return None, ""
+    return max(0.0, (min(starts) - now).total_seconds()), "the batch system, of a job that waits"
+
+
+def _queue(session: Session | None) -> tuple[float | None, str]:
+    if session is None:
+        return None, ""
+    if session.profile.emulated is not None:
+        return session.profile.emulated.queue_seconds, "the profile of the imitation"
+    if session.profile.kind == "local":
+        return 0.0, "this machine has no queue"
+    return None, ""
