@@ -250,6 +250,10 @@ def loaded_by(statement: str) -> set[str]:
             "import jupyter_continuum as jc; jc.on_device(lambda xp, x: x)(1)",
             HEAVY - {"yaml"} | {"matplotlib", "scipy", "torch", "xarray", "zarr"},
         ),
+        (
+            "import jupyter_continuum.worker.node, jupyter_continuum.worker.workforce",
+            {"array_api_compat", "cupy", "scipy", "torch", "xarray"},
+        ),
         ("import jupyter_continuum.relay.hub", HEAVY | {"distributed", "dask", "numpy"}),
     ],
 )

@@ -1,9 +1,11 @@
 """Analyses of arrays on whatever the workers have: CuPy, torch or NumPy.
 
 backends      the array libraries, behind one face
+warm          a worker's device, made ready as the worker starts
 device        which of them this process uses; chosen by the worker, never by the client
 chunk         arrays that stay on a worker's device between tasks
 on_device     your own kernel
+lost          a device that answers no more
 placement     which workers get which share of the chunks; pure
 cuts          how an array is cut into chunks; pure
 method        the form every analysis has: map, combine, finalise

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 PLAIN = {"float16": "float32", "longdouble": "float64", "clongdouble": "complex128"}
 """Types outside the array-API standard, and what carries their values: half as float32."""
 
+MOST = 0.8
+"""Of the device's memory that the library may take: the rest is CUDA's own, and other programs'.
+CuPy's own ``CUPY_GPU_MEMORY_LIMIT`` goes before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -62,6 +66,14 @@ class Backend(ABC):
         """``tree`` with every array of the device, however deep, as a NumPy array."""
         return replace_arrays(tree, self.is_array, self._to_host)
 
+    def trouble(self) -> str:
+        """Why the device answers no more, in the words of its library; "" when it answers."""
+        try:
+            self._wait()
+        except Exception as error:  # each library has its own for a device that is gone
+            return next(iter(str(error).splitlines()), type(error).__name__)
+        return ""
+
     def dtype_of(self, array: Any) -> np.dtype[Any]:
         """NumPy's name for the array's type."""
         import numpy as np
@@ -73,6 +85,10 @@ class Backend(ABC):
 
     @abstractmethod
     def memory(self) -> Memory: ...
+
+    @abstractmethod
+    def _wait(self) -> None:
+        """For all that the device was given to do; raises what befell it."""
 
     @abstractmethod
     def _put(self, array: np.ndarray) -> Any: ...
@@ -105,6 +121,9 @@ class OnHost(Backend):
 
         return Memory(psutil.Process(os.getpid()).memory_info().rss, psutil.virtual_memory().total)
 
+    def _wait(self) -> None:
+        """It does everything at once."""
+
     def _put(self, array: np.ndarray) -> Any:
         return array
 
@@ -129,8 +148,11 @@ class OnCupy(Backend):
         self.rocm = bool(cupy.cuda.runtime.is_hip)
         about = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
         self.model = about["name"].decode() or "GPU"
-        cupy.fft.rfft(cupy.ones(8))  # fails here and now where a library of CUDA is missing
-        float(cupy.ones(2).sum())
+        if "CUPY_GPU_MEMORY_LIMIT" not in os.environ:
+            cupy.get_default_memory_pool().set_limit(fraction=MOST)
+        square = cupy.ones((2, 2), dtype="float32")
+        cupy.fft.rfft(square @ square)  # fails here and now where a library of CUDA is missing
+        float(square.sum())
 
     def is_array(self, value: object) -> bool:
         return isinstance(value, self._cupy.ndarray)
@@ -139,6 +161,9 @@ class OnCupy(Backend):
         """What arrays hold, without what CuPy's pool keeps for the next ones."""
         _, total = self._cupy.cuda.runtime.memGetInfo()
         return Memory(self._cupy.get_default_memory_pool().used_bytes(), total)
+
+    def _wait(self) -> None:
+        self._cupy.cuda.runtime.deviceSynchronize()
 
     def _put(self, array: np.ndarray) -> Any:
         return self._cupy.asarray(array)
@@ -163,6 +188,11 @@ class OnTorch(Backend):
         self.accelerated = torch.cuda.is_available()
         self.device = torch.device("cuda" if self.accelerated else "cpu")
         self.model = torch.cuda.get_device_name() if self.accelerated else "CPU"
+        if self.accelerated:
+            torch.cuda.set_per_process_memory_fraction(MOST)
+            square = torch.ones((2, 2), device=self.device)
+            torch.fft.rfft(square @ square)  # as with CuPy
+            float(square.sum())
 
     def is_array(self, value: object) -> bool:
         return isinstance(value, self._torch.Tensor)
@@ -172,6 +202,10 @@ class OnTorch(Backend):
             return OnHost().memory()
         _, total = self._torch.cuda.mem_get_info()
         return Memory(self._torch.cuda.memory_allocated(), total)
+
+    def _wait(self) -> None:
+        if self.accelerated:
+            self._torch.cuda.synchronize()
 
     def _put(self, array: np.ndarray) -> Any:
         import numpy as np
@@ -209,6 +243,9 @@ class OnStrict(Backend):
 
     def memory(self) -> Memory:
         return Memory(0, 1 << 40)
+
+    def _wait(self) -> None:
+        """It does everything at once."""
 
     def _put(self, array: np.ndarray) -> Any:
         return self._strict.asarray(array, device=self.device, copy=True)

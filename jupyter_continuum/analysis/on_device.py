@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import traceback
 from collections.abc import Callable
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from jupyter_continuum.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from jupyter_continuum.analysis.backends import Backend
 
 Kernel = Callable[..., Any]
 
@@ -56,28 +60,43 @@ def _decorate(kernel: Kernel, *, keep: bool) -> Kernel:
 def compute(
     kernel: Kernel, arrays: tuple[Any, ...], options: dict[str, Any], *, keep: bool = False
 ) -> Any:  # what the kernel returns
-    """``kernel`` on this process's device; out of memory, it is tried again on an empty one."""
+    """``kernel`` on this process's device; out of memory, it is tried again on an empty one.
+
+    On a device that answers no more: see `lost`.
+    """
     from jupyter_continuum.analysis.chunk import residents
     from jupyter_continuum.analysis.device import backend
+    from jupyter_continuum.analysis.lost import raise_if_lost
 
     here = backend()
     for last in (False, True):
         try:
-            with here.turn():
-                given = [_arrive(each) for each in arrays]
-                named = {name: _arrive(each) for name, each in options.items()}
-                found = kernel(here.xp, *given, **named)
-                return _leave(found) if keep else here.to_host(found)
+            return _once(here, kernel, arrays, options, keep)
         except Exception as error:  # each library has its own error for a full device
             if not _out_of_memory(error):
+                raise_if_lost(here, _named(kernel), error)
                 raise
             if last:
+                traceback.clear_frames(error.__traceback__)  # they hold what filled the device
                 raise AnalysisError(
-                    f"{here.model} has too little memory for {_named(kernel)} "
-                    f"({here.memory().total / 2**30:.1f} GiB). Use smaller chunks."
+                    f"{here.model} ({_size(here.memory().total)}) has too little memory for "
+                    f"{_named(kernel)} of {_size(_bytes_of((arrays, options)))}, also after "
+                    "what was kept there had gone to the host. Use smaller chunks: "
+                    "array.rechunk(), or smaller blocks in the store."
                 ) from error
         residents.evict_all()
     raise AssertionError("unreachable")
+
+
+def _once(
+    here: Backend, kernel: Kernel, arrays: tuple[Any, ...], options: dict[str, Any], keep: bool
+) -> Any:
+    """A frame of its own: what it holds on the device can be let go of after an error."""
+    with here.turn():
+        given = [_arrive(each) for each in arrays]
+        named = {name: _arrive(each) for name, each in options.items()}
+        found = kernel(here.xp, *given, **named)
+        return _leave(found) if keep else here.to_host(found)
 
 
 def _arrive(value: Any) -> Any:
@@ -117,4 +136,23 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _named(kernel: Kernel) -> str:
-    return getattr(kernel, "__name__", type(kernel).__name__)
+    """A function by its name, the method of an analysis by that of the analysis."""
+    owner = getattr(kernel, "__self__", None)
+    return type(owner).__name__ if owner else getattr(kernel, "__name__", type(kernel).__name__)
+
+
+def _bytes_of(tree: Any) -> int:
+    """Of all arrays in a nest of containers."""
+    if isinstance(tree, dict):
+        tree = tuple(tree.values())
+    if isinstance(tree, tuple | list):
+        return sum(map(_bytes_of, tree))
+    return int(getattr(tree, "nbytes", 0))
+
+
+def _size(number: int) -> str:
+    unit, name = next(pair for pair in _UNITS if number >= pair[0] or pair[0] == 1)
+    return f"{number / unit:.1f} {name}" if unit > 1 else f"{number} bytes"
+
+
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, ""))

@@ -103,9 +103,13 @@ def keep(analysis: Analysis[Any, Any], array: Any, *, client: Any = None) -> Kep
 
 
 def _upload(part: Any, *inputs: Any) -> DeviceChunk:
-    chunk = DeviceChunk(load(part, inputs))
-    chunk.get()
-    return chunk
+    found: DeviceChunk = compute(upload, (load(part, inputs),), {}, keep=True)
+    return found
+
+
+def upload(_: Any, block: Any) -> Any:
+    """The kernel of an array that is kept."""
+    return block
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +122,8 @@ class _Task:
         """The partial, and the seconds that it took."""
         start = time.perf_counter()
         block = load(part, inputs)
-        partial = compute(self._kernel, (block,), {"chunk": chunk})
+        partial = compute(self.analysis.partial, (block,), {"chunk": chunk})
         return partial, time.perf_counter() - start
-
-    def _kernel(self, xp: Any, block: Any, *, chunk: Chunk) -> Any:
-        return self.analysis.partial(xp, block, chunk)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from jupyter_continuum.worker.node import ContinuumNanny
 
 ASK_AGAIN_SECONDS = 0.2
+WARM_UP = "jupyter_continuum.analysis.warm"
+"""By name, and for workers with a device alone: it lies above this room, and imports arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,19 @@ def _make_nanny(
         local_directory=str(place.scratch),
         worker_class=ContinuumWorker,
         env=worker_environment(share.variable, share.devices),
+        preload=preloads(share.devices),
         zygote=zygote,
         dashboard=False,
         pages=str(place.sockets / f"{ticket.agent}-{number}.pages"),
         node=place.node,
         device=",".join(share.devices),
     )
+
+
+def preloads(devices: Sequence[str]) -> list[str] | None:
+    """What Dask imports in a worker as it starts; None is what its configuration says."""
+    if not devices:
+        return None
+    import dask
+
+    return [*dask.config.get("distributed.worker.preload"), WARM_UP]

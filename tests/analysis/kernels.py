@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jupyter_continuum as jc
@@ -67,6 +69,33 @@ class Borders(Analysis[int, int]):
 
     def finalise(self, partial: int) -> int:
         return int(partial)
+
+
+@dataclass(frozen=True)
+class Breaks(Total):
+    """`Total` on a device that is lost with the first chunk after ``flag`` was made."""
+
+    flag: str = ""
+
+    def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:
+        if backend().name == "strict" and Path(self.flag).exists():
+            Path(self.flag).unlink()
+            lose_the_device()
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        return super().partial(xp, block, chunk)
+
+
+def lose_the_device() -> None:
+    """What CUDA does after such an error: every later call of the process fails."""
+
+    def gone() -> None:
+        raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+    backend()._wait = gone  # type: ignore[method-assign]
+
+
+def process(_: Any = None) -> int:
+    return os.getpid()
 
 
 def in_circle(xp: Any, u: Any) -> Any:
