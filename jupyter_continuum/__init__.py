@@ -71,3 +71,10 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:  # the app is a 
     from jupyter_continuum.server.app import ContinuumExtension
 
     return [{"module": "jupyter_continuum", "app": ContinuumExtension}]
+
+
+def load_ipython_extension(shell: Any) -> None:  # an InteractiveShell
+    """``%load_ext jupyter_continuum``: the magic ``%continuum``."""
+    from jupyter_continuum.cli.magics import load
+
+    load(shell)
