@@ -17,8 +17,8 @@ from jupyter_continuum.catalogue.document import read
 from jupyter_continuum.cli.playground import leftovers, playground, wait_for_nothing
 from jupyter_continuum.cli.teach import Tell, open_class
 from jupyter_continuum.cli.terminal import note, print_json, say
-from jupyter_continuum.errors import BrokerError, ContinuumError
-from jupyter_continuum.planning.classroom import Classroom, classroom_of
+from jupyter_continuum.errors import BrokerError, ContinuumError, Unknown
+from jupyter_continuum.planning.classroom import classroom_of
 from jupyter_continuum.runs.signals import ended_by_signals
 
 CLASS = "class.yaml"
@@ -51,7 +51,6 @@ def demo(options: Namespace) -> int:
                 serve(copies[0], options.port)
         finally:
             tell("Ending everything ...")
-            end_faults(classroom)
             killed = end_everything()
         if killed:
             raise ContinuumError(f"These processes did not end by themselves: {killed}.")
@@ -119,20 +118,21 @@ def serve(notebook: Path, port: int) -> None:
             say("")
 
 
-def end_faults(classroom: Classroom) -> None:
+def _end_faults() -> None:
     """A site that is cut off could not be told that its jobs are to end."""
-    for site in classroom.sites:
-        try:
-            call_broker("fault", start=False, site=site, over=True)
-        except ContinuumError as error:  # the class was never opened so far
-            note(str(error))
-            return
+    for site in call_broker("sites", start=False):
+        if site["kind"] == "emulated":
+            try:
+                call_broker("fault", start=False, site=site["id"], over=True)
+            except Unknown:
+                continue  # its profile cannot be read, and nothing of it was opened
 
 
 def end_everything() -> list[int]:
     """Stop the cluster and the broker, wait for every process; those that had to be killed."""
     with _no_signals():
         try:
+            _end_faults()
             for cluster in call_broker("clusters", start=False):
                 call_broker("stop", start=False, name=cluster["name"])
             call_broker("shutdown", start=False)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jupyter_continuum.cli.guard import guarded
+
 FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
     "JUPYTER_DATA_DIR": "data",
@@ -26,19 +28,26 @@ def playground() -> Iterator[Path]:
     """A folder that this process and all it starts take for the home of Jupyter's state."""
     root = Path(tempfile.mkdtemp(prefix="jcd-"))
     before, tempdir = dict(os.environ), tempfile.tempdir
+    with guarded(root):
+        for name in FOLDERS.values():
+            (root / name).mkdir(mode=0o700)
+        enter(root)
+        try:
+            yield root
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            tempfile.tempdir = tempdir
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def enter(root: Path) -> None:
+    """Take the folder ``root`` for the home of Jupyter's state from now on."""
     for variable, name in FOLDERS.items():
-        (root / name).mkdir(mode=0o700)
         os.environ[variable] = str(root / name)
     for variable in FOREIGN:
         os.environ.pop(variable, None)
     tempfile.tempdir = None  # asked for before, and remembered since
-    try:
-        yield root
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        tempfile.tempdir = tempdir
-        shutil.rmtree(root, ignore_errors=True)
 
 
 def leftovers() -> list[int]:
