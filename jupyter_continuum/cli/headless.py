@@ -28,11 +28,14 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from traitlets.config import Config
 
+    from jupyter_continuum.runs.kernel_manager import QuietKernelManager
+
     document = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         document,
         timeout=CELL_SECONDS,
         kernel_name="python3",
+        kernel_manager_class=QuietKernelManager,
         resources={"metadata": {"path": str(notebook.parent)}},
         config=Config({"KernelManager": {"transport_encryption": "auto"}}),
         on_cell_executed=lambda cell, cell_index, **_: _tell_outputs(cell, tell),

@@ -40,10 +40,13 @@ def execute(
     from papermill.log import logger
     from traitlets.config import Config
 
+    from jupyter_continuum.runs.kernel_manager import QuietKernelManager
+
     for name in OTHERWISE_NAMED:
         options.pop(name, None)
     # As elsewhere: other users of this machine must not read what a kernel's sockets carry.
     options.setdefault("config", Config({"KernelManager": {"transport_encryption": "auto"}}))
+    options.setdefault("kernel_manager_class", QuietKernelManager)
     use = choose(cluster=cluster, plan=plan, environment=os.environ)
     with cluster_for(use, tell=tell or _on_standard_error, others=others) as name:
         client = CellClient(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from nbclient.exceptions import DeadKernelError
 from nbformat.validator import get_validator
@@ -20,6 +19,7 @@ from papermill.log import logger
 from traitlets.config import Config
 
 from jupyter_continuum.runs.cells import Cell, CellClient
+from jupyter_continuum.runs.kernel_manager import QuietKernelManager
 from jupyter_continuum.runs.recorded import recorded
 from jupyter_continuum.runs.signals import ended_by_signals
 from jupyter_continuum.runs.sweep.folder import write_in_one_step
@@ -117,7 +117,7 @@ def _engine(order: Order, kernel: Fork | None, cells: list[Cell]) -> type:
     return SweepEngine
 
 
-def _manager(order: Order, kernel: Fork | None) -> AsyncKernelManager:
+def _manager(order: Order, kernel: Fork | None) -> QuietKernelManager:
     """Its sockets are files: other users of this machine can open none of them."""
     where = Path(order["sockets"]) / str(order["number"])
     options: dict[str, Any] = {
@@ -129,5 +129,5 @@ def _manager(order: Order, kernel: Fork | None) -> AsyncKernelManager:
     if kernel is None:
         # Which transports such a kernel has is not known; encrypted where it can be.
         config = Config({"KernelManager": {"transport_encryption": "auto"}})
-        return AsyncKernelManager(kernel_name=order["kernel"], config=config)
+        return QuietKernelManager(kernel_name=order["kernel"], config=config)
     return ForkedKernelManager(kernel, client_factory=WarmClient, **options)

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from jupyter_continuum.runs.kernel_manager import QuietKernelManager
 from jupyter_continuum.runs.sweep.ending import end
 from jupyter_continuum.runs.sweep.fork import close_all_but, fork
 from jupyter_continuum.runs.sweep.launcher import LAUNCHER
@@ -139,7 +139,7 @@ class ForkedProvisioner(LocalProvisioner):
         return self.connection_info
 
 
-class ForkedKernelManager(AsyncKernelManager):
+class ForkedKernelManager(QuietKernelManager):
     """Jupyter's manager of one kernel, which is that fork."""
 
     def __init__(self, kernel: Fork, **options: Any) -> None:
