@@ -8,7 +8,7 @@ import platform
 import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,15 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        **{name: version(name) for name in PARTS},
+        **{name: _version(name) for name in PARTS},
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a bare machine that was lent for one figure
+        return "not installed"
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
