@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ MEMORY_STEP = 4 * 2**20
 """Memory is told in steps of so many bytes, so that a worker at rest is not news."""
 DEVICES_METRIC = "continuum_devices"
 """Under this name a worker's heartbeat tells of its devices (``worker.gauges``)."""
+ENERGY_METRIC = "continuum_energy"
+"""Under this name it tells what the counters of its node have counted (``worker.meter``)."""
 GAUGE_STEPS = {
     "busy_percent": 5,
     "power_watts": 10,
@@ -95,6 +98,7 @@ class Report(SchedulerPlugin):
                 "done": self._done_before + sum(self._done.values()),
                 "waiting": waiting,
             },
+            "energy": _energy(scheduler.workers.values()),
         }
 
     def _worker(self, worker: WorkerState, now: float) -> dict[str, Any]:
@@ -183,6 +187,15 @@ def _gauge(told: dict[str, Any]) -> dict[str, Any]:
     return {"device": told.get("device", ""), "model": told.get("model", "")} | numbers
 
 
+def _energy(workers: Iterable[WorkerState]) -> dict[str, Any]:
+    """What one worker of each agent tells: all of them tell of the same counters."""
+    found: dict[str, Any] = {}
+    for worker in workers:
+        if told := worker.metrics.get(ENERGY_METRIC):
+            found[str(worker.name).rpartition("-")[0]] = told
+    return found
+
+
 def _in_steps(value: float | None, step: int) -> int | None:
     return None if value is None or not math.isfinite(value) else round(value / step) * step
 
@@ -193,4 +206,4 @@ def _news(message: dict[str, Any]) -> dict[str, Any]:
         {key: value for key, value in worker.items() if key != "last_seen_seconds"}
         for worker in message.get("workers", ())
     ]
-    return message | {"workers": workers}
+    return message | {"workers": workers, "energy": {}}

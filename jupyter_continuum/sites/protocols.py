@@ -201,6 +201,8 @@ class Job:
     """When it ends at the latest, or, once it is over, when it ended: by the site's clock."""
     image: str = ""
     """The container image that runs, with its digest; "" where none does."""
+    energy_joules: int | None = None
+    """What its nodes drew, once it is over, by the site's accounting; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

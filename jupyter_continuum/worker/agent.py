@@ -17,7 +17,9 @@ from jupyter_continuum.cluster.signatures import check_signatures
 from jupyter_continuum.cluster.wide_link import adopt
 from jupyter_continuum.relay.gateway import Gateway
 from jupyter_continuum.worker import deadlines, devices
+from jupyter_continuum.worker.counters import find_counters
 from jupyter_continuum.worker.forking import Zygote
+from jupyter_continuum.worker.meter import Meter, has_the_node
 from jupyter_continuum.worker.ticket import Ticket
 from jupyter_continuum.worker.workforce import Place, Share, Workforce
 
@@ -46,6 +48,31 @@ class Agent:
         """
         variable, found = devices.visible_devices(os.environ)
         shares = self._shares(variable, found)
+        meter = self._meter(found)
+        metering = asyncio.create_task(meter.run()) if meter is not None else None
+        try:
+            await self._work(began, found, shares, str(meter.path) if meter is not None else "")
+        finally:
+            if metering is not None:
+                metering.cancel()
+                await asyncio.wait([metering])
+
+    def _meter(self, found: Sequence[str]) -> Meter | None:
+        """None where the node shows no counter."""
+        ticket, processors = self.ticket, os.cpu_count() or 1
+        counters = find_counters(found, os.environ)
+        if not counters:
+            return None
+        return Meter(
+            counters,
+            self.place.sockets / f"{ticket.agent}.energy",
+            alone=has_the_node(os.environ, processors),
+            share=min(1.0, ticket.workers * ticket.threads / processors),
+        )
+
+    async def _work(
+        self, began: float, found: Sequence[str], shares: Sequence[Share], metered: str
+    ) -> None:
         end = deadlines.job_end(
             os.environ, walltime_seconds=self.ticket.walltime_seconds, now=began
         )
@@ -61,6 +88,7 @@ class Agent:
             shares=shares,
             grant=grant,
             zygote=self.zygote,
+            metered=metered,
         )
         work = asyncio.create_task(workforce.run())
         why = await deadlines.race(work, self._endings(end))

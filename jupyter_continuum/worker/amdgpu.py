@@ -27,6 +27,7 @@ class AmdGpu:
             ),
             None,
         )
+        self._energy = next(iter(sorted(folder.glob("hwmon/hwmon*/energy1_input"))), None)
         self.model = _text(folder / "product_name")
 
     def busy_percent(self) -> float | None:
@@ -42,6 +43,11 @@ class AmdGpu:
         """None for the second die of a card, too: its counter stays 0, the first has both."""
         microwatts = _number(self._power) if self._power else None
         return microwatts / 1e6 if microwatts else None
+
+    def energy_joules(self) -> float | None:
+        """Since the driver was loaded; None where it tells power alone, as most do."""
+        microjoules = _number(self._energy) if self._energy else None
+        return microjoules / 1e6 if microjoules else None
 
 
 def visible_gpus(devices: Sequence[str], sys: Path = SYS) -> dict[str, AmdGpu]:

@@ -20,8 +20,8 @@ from jupyter_continuum.cluster import http_socket
 from jupyter_continuum.cluster.credentials import Purse
 from jupyter_continuum.cluster.dialling import silent
 from jupyter_continuum.cluster.log import quiet_libraries
-from jupyter_continuum.cluster.report import DEVICES_METRIC
-from jupyter_continuum.worker import gauges
+from jupyter_continuum.cluster.report import DEVICES_METRIC, ENERGY_METRIC
+from jupyter_continuum.worker import gauges, meter
 from jupyter_continuum.worker.forking import Zygote
 from jupyter_continuum.worker.output import ShowPrints
 
@@ -36,8 +36,16 @@ _PATH = re.compile(r"/[!-~]{0,2000}")
 class ContinuumWorker(Worker):
     """A Worker whose pages are on a Unix socket, and are fetched by an RPC instead."""
 
-    def __init__(self, *args: Any, pages: str, node: str, device: str = "", **kwargs: Any) -> None:
-        # whatever Worker takes, and the path of the socket for the pages
+    def __init__(
+        self,
+        *args: Any,  # whatever Worker takes
+        pages: str,
+        node: str,
+        device: str = "",
+        metered: str = "",
+        **kwargs: Any,
+    ) -> None:
+        """``pages`` is the socket for the pages, ``metered`` what the agent's meter writes."""
         if multiprocessing.parent_process() is not None:
             quiet_libraries()
             # A batch system signals every process of a job at once; the agent hands over first.
@@ -53,6 +61,8 @@ class ContinuumWorker(Worker):
         super().__init__(*args, **kwargs)
         devices = [each for each in device.split(",") if each]
         self.metrics[DEVICES_METRIC] = gauges.metric(self, devices)
+        if metered:
+            self.metrics[ENERGY_METRIC] = lambda _: meter.read_told(metered)
         self.handlers["http_get"] = self.http_get
         self.handlers["reach"] = self.reach
         self.handlers["continuum_take"] = self.credentials.take

@@ -57,10 +57,13 @@ class Workforce:
         shares: Sequence[Share],
         grant: dict[str, Any],
         zygote: Zygote,
+        metered: str = "",
     ) -> None:
+        """``metered`` is the file in which the agent's meter tells of its counters."""
         certified = {each["name"]: each["certificate"] for each in grant["workers"]}
         self._scheduler: str = grant["scheduler"]
         self._zygote = zygote
+        self._metered = metered
         self._secure = {
             name: security(key=each.key, certificate=certified[name], authority=grant["ca"])
             for name, each in identities.items()
@@ -121,7 +124,15 @@ class Workforce:
         self, ticket: Ticket, place: Place, name: str, number: int, share: Share
     ) -> Callable[[], ContinuumNanny]:
         return lambda: _make_nanny(
-            self._scheduler, ticket, place, name, number, share, self._secure[name], self._zygote
+            self._scheduler,
+            ticket,
+            place,
+            name,
+            number,
+            share,
+            self._secure[name],
+            self._zygote,
+            self._metered,
         )
 
 
@@ -134,6 +145,7 @@ def _make_nanny(
     share: Share,
     secure: Security,
     zygote: Zygote,
+    metered: str,
 ) -> ContinuumNanny:
     from jupyter_continuum.worker.node import (
         ContinuumNanny,
@@ -159,6 +171,7 @@ def _make_nanny(
         pages=str(place.sockets / f"{ticket.agent}-{number}.pages"),
         node=place.node,
         device=",".join(share.devices),
+        metered=metered,
     )
 
 

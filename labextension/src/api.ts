@@ -1,7 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import type { IContinuumApi, ISweepApi } from './tokens';
+import type { IContinuumApi } from './tokens';
 import type {
   ICluster,
   IDryRun,
@@ -9,8 +9,7 @@ import type {
   IProfile,
   IPrompt,
   IReach,
-  ISite,
-  ISweepView
+  ISite
 } from './wire';
 
 const BASE = 'jupyter-continuum/api';
@@ -26,8 +25,8 @@ export class ContinuumError extends Error {
   }
 }
 
-/** The routes of `jupyter_continuum/server/routes.py` and `sweeps.py`. */
-export class ContinuumApi implements IContinuumApi, ISweepApi {
+/** The routes of `jupyter_continuum/server/routes.py`. */
+export class ContinuumApi implements IContinuumApi {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
   async sites(retired: boolean): Promise<ISite[]> {
@@ -86,10 +85,6 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
 
   async answer(id: string, value: string | null): Promise<void> {
     await this.ask('POST', ['prompts', id], { value });
-  }
-
-  async sweep(path: string, since: string): Promise<ISweepView> {
-    return this.ask('GET', ['sweep'], undefined, { path, since });
   }
 
   private async ask<T>(

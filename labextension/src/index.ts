@@ -15,7 +15,6 @@ import { changeOf } from './changes';
 import { addCommands } from './commands';
 import { ContinuumModel } from './model';
 import { ContinuumPanel } from './panel';
-import { sweepsPlugin } from './sweep/opening';
 import { IContinuumModel } from './tokens';
 
 export { IContinuumModel } from './tokens';
@@ -121,4 +120,4 @@ function askNewPrompts(model: IContinuumModel, actions: Actions): void {
   });
 }
 
-export default [modelPlugin, panelPlugin, sweepsPlugin];
+export default [modelPlugin, panelPlugin];

@@ -74,6 +74,21 @@ async def add(scheduler, path) -> Report:
     return report
 
 
+async def test_what_counters_counted_is_told_once_for_each_agent_and_is_no_news(scheduler, path):
+    async with ListeningBroker(path) as broker:
+        await add(scheduler, path)
+        async with (
+            Worker(scheduler.address, name="lab-0-0-0", nthreads=1, dashboard=False) as one,
+            Worker(scheduler.address, name="lab-0-0-1", nthreads=1, dashboard=False) as two,
+        ):
+            for worker in (one, two):
+                worker.metrics[module.ENERGY_METRIC] = lambda _: [{"source": "cray", "joules": 5}]
+                await worker.heartbeat()
+            told = await broker.report_with(lambda each: each["energy"])
+    assert told["energy"] == {"lab-0-0": [{"source": "cray", "joules": 5}]}
+    assert module._news(told) == module._news(told | {"energy": {}})
+
+
 async def test_workers_and_tasks_are_told(scheduler, path):
     async with ListeningBroker(path) as broker:
         await add(scheduler, path)

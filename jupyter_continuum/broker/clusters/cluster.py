@@ -25,6 +25,7 @@ from jupyter_continuum.broker.clusters.job_logs import read_logs
 from jupyter_continuum.broker.clusters.joining import SCHEDULER
 from jupyter_continuum.broker.clusters.ledger import Ledger
 from jupyter_continuum.broker.clusters.links import Links
+from jupyter_continuum.broker.clusters.metered import read_energy
 from jupyter_continuum.broker.clusters.reports import WorkerReport, read_tasks, read_workers
 from jupyter_continuum.broker.clusters.saving import Saving
 from jupyter_continuum.broker.clusters.starting import Starting
@@ -36,6 +37,7 @@ from jupyter_continuum.cluster.authority import Authority
 from jupyter_continuum.cluster.wide_link import wide_link_of_client
 from jupyter_continuum.errors import BrokerError, Unknown
 from jupyter_continuum.paths import private_dir, socket_dir
+from jupyter_continuum.planning.metering import Reading, latest
 from jupyter_continuum.planning.resolve import ResolvedGroup
 
 HANG_UP_SECONDS = 3
@@ -219,11 +221,12 @@ class Cluster:
                 if before != self.link_bytes:
                     self.changed()
 
-    def report(self, workers: Any, tasks: Any) -> dict[str, Any]:  # Any: whatever JSON held
+    def report(self, workers: Any, tasks: Any, energy: Any) -> dict[str, Any]:  # whatever JSON held
         """How the scheduler is; back go workers to retire, and agents with another way."""
         before = set(self.workers)
         self.workers = read_workers(workers)
         self.tasks = read_tasks(tasks)
+        self._meter(read_energy(energy))
         self._retiring &= set(self.workers)
         if before != set(self.workers):
             for group in self.groups.values():
@@ -231,6 +234,13 @@ class Cluster:
         self.changed()
         relinked, self._relinked = self._relinked, set()
         return {"retire": sorted(self._retiring), "relinked": sorted(relinked)}
+
+    def _meter(self, told: dict[str, list[Reading]]) -> None:
+        for group in self.groups.values():
+            for job in group.jobs:
+                for agent in job.agents:
+                    readings = told.get(f"{group.plan.name}-{job.number}-{agent.rank}", ())
+                    agent.energy = latest(agent.energy, readings)
 
     # What faces ask --------------------------------------------------------------------
 

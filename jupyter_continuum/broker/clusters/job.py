@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
 from jupyter_continuum.broker.words import one_line
+from jupyter_continuum.planning.metering import Reading
 from jupyter_continuum.planning.reconcile import JobRecord, Phase, job_name
 from jupyter_continuum.planning.resolve import ResolvedGroup
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.sites.protocols import Job, JobRequest, JobState
-from jupyter_continuum.worker.deadlines import drain_seconds
 
 TICKET_PROTOCOL = 1
 PHASES = {
@@ -24,8 +23,6 @@ PHASES = {
     JobState.FAILED: Phase.FAILED,
     JobState.CANCELLED: Phase.CANCELLED,
 }
-_BY_ITSELF = re.compile(r"(FAILED|exit ([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))(, .*)?")
-"""A site's words for that; a shell says ``exit 137`` of a program that signal 9 has ended."""
 OVER = (Phase.ENDED, Phase.FAILED, Phase.CANCELLED)
 
 
@@ -48,6 +45,13 @@ class AgentEntry:
     """What its link rides on, or last did."""
     trouble: str = ""
     """Why its link is not up, when something is in the way; not kept on disk."""
+    energy: list[Reading] = field(default_factory=list)
+    """What its node's counters have counted so far."""
+
+    @classmethod
+    def from_disk(cls, stored: dict[str, Any]) -> Self:
+        energy = [Reading(**each) for each in stored.get("energy", ())]
+        return cls(**{**stored, "up": False, "trouble": "", "energy": energy})
 
     @property
     def key(self) -> bytes:
@@ -80,6 +84,8 @@ class JobEntry:
     site_started: float | None = None
     """When it began, by the site's clock."""
     site_ended: float | None = None
+    site_joules: int | None = None
+    """What the site's accounting says that it drew."""
     image: str = ""
     agents: list[AgentEntry] = field(default_factory=list)
 
@@ -97,7 +103,7 @@ class JobEntry:
 
     @classmethod
     def from_disk(cls, stored: dict[str, Any]) -> Self:
-        agents = [AgentEntry(**{**agent, "up": False, "trouble": ""}) for agent in stored["agents"]]
+        agents = [AgentEntry.from_disk(agent) for agent in stored["agents"]]
         phase = Phase(stored["phase"])
         if phase is Phase.PLANNED:  # it was written before the site was told, and may be known
             phase = Phase.SUBMITTING
@@ -142,6 +148,7 @@ class JobEntry:
             self.end(now)
             if job.ends_at is not None:
                 self.site_ended = job.ends_at.timestamp()
+            self.site_joules = job.energy_joules or self.site_joules
         self.seen_at = now
         return before != (self.phase, self.id, self.reason, self.expected_start)
 
@@ -149,18 +156,6 @@ class JobEntry:
         """It is over, as is seen now."""
         if self.ended_at is None:
             self.ended_at, self.ended_after = now, self.seen_at
-
-    @property
-    def ended_by_itself(self) -> bool:
-        """Whether its program chose to end: then its last words may say why."""
-        return self.phase is Phase.ENDED or bool(_BY_ITSELF.fullmatch(self.reason))
-
-    def hands_over(self, group: ResolvedGroup, now: float) -> bool:
-        """Whether its agents hand over and leave by now, since its walltime is nearly over."""
-        began = self.started_after or self.started_at
-        if self.phase is not Phase.RUNNING or began is None:
-            return False
-        return now >= began + group.walltime_seconds - drain_seconds(group.walltime_seconds)
 
     def waiting_for(self) -> str:
         """Why it does not run yet, in the site's words: ``Priority, est. 14:20``."""

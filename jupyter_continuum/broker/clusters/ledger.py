@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from jupyter_continuum.broker.messages.records import (
     TrafficFacts,
 )
 from jupyter_continuum.planning.hours import span
+from jupyter_continuum.planning.metering import Reading, summed
 
 SCHEDULER = "scheduler"
 KEPT_JOBS = 1000
@@ -136,6 +138,7 @@ class Ledger:
             seconds=sums.seconds + (ran.seconds or 0),
             least_seconds=sums.least_seconds + ran.least,
             most_seconds=sums.most_seconds + ran.most,
+            energy=summed([*sums.energy, *job.energy]),
             ended=max(sums.ended, job.ended),
         )
 
@@ -156,7 +159,19 @@ def job_facts(group: str, job: JobEntry) -> JobFacts:
         ended=_moment(job.ended_at),
         site_started=_moment(job.site_started),
         site_ended=_moment(job.site_ended),
+        energy=[
+            *(replace(each, rank=agent.rank) for agent in job.agents for each in agent.energy),
+            *_accounted(job),
+        ],
     )
+
+
+def _accounted(job: JobEntry) -> Iterator[Reading]:
+    """What the site's own accounting says, for the time that the job had all its nodes."""
+    began, over = job.site_started or job.started_at, job.site_ended or job.ended_at
+    if job.over and job.site_joules and began is not None and over is not None:
+        seconds = max(0.0, over - began) * len(job.agents)
+        yield Reading("slurm", "node", "", float(job.site_joules), seconds)
 
 
 def _moment(seconds: float | None) -> datetime | None:

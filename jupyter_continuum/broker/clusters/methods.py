@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -63,7 +62,7 @@ class ClusterMethods:
         )
         if cluster.held:
             self._holding.expect(name)  # whoever launched it may have been killed meanwhile
-        return cluster_view(cluster, time.time())
+        return cluster_view(cluster)
 
     def _basis(self, plan: ResolvedPlan) -> Basis:
         return basis_of(plan, self._sites.catalogue, self._sites.session, self._counters, today())
@@ -88,10 +87,10 @@ class ClusterMethods:
         return [record_view(each) for each in (*running, *kept.every())]
 
     async def clusters(self) -> list[ClusterView]:
-        return [cluster_view(cluster, time.time()) for cluster in self._clusters]
+        return [cluster_view(cluster) for cluster in self._clusters]
 
     async def cluster(self, *, name: str) -> ClusterView:
-        return cluster_view(self._clusters.cluster(name), time.time())
+        return cluster_view(self._clusters.cluster(name))
 
     async def attach(self, *, name: str, csr: str) -> dict[str, Any]:
         return await self._clusters.cluster(name).attach(csr)
@@ -104,7 +103,7 @@ class ClusterMethods:
             raise PlanRefused(f"{jobs!r} is not a number of jobs from 0 to 10000.")
         cluster = self._clusters.cluster(name)
         cluster.scale(group, jobs)
-        return cluster_view(cluster, time.time())
+        return cluster_view(cluster)
 
     async def logs(self, *, name: str, group: str = "", lines: int = 200) -> dict[str, str]:
         if not isinstance(lines, int) or not 1 <= lines <= 100_000:
@@ -114,9 +113,14 @@ class ClusterMethods:
     async def stop(self, *, name: str) -> ClusterView:
         cluster = self._clusters.cluster(name)
         await cluster.stop()
-        return cluster_view(cluster, time.time())
+        return cluster_view(cluster)
 
     async def report(
-        self, *, cluster: str, workers: list[dict[str, Any]], tasks: dict[str, int]
+        self,
+        *,
+        cluster: str,
+        workers: list[dict[str, Any]],
+        tasks: dict[str, int],
+        energy: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        return self._clusters.cluster(cluster).report(workers, tasks)
+        return self._clusters.cluster(cluster).report(workers, tasks, energy)

@@ -14,6 +14,7 @@ from jupyter_continuum.broker.messages.message import Message
 from jupyter_continuum.cluster.environment import PACKAGES
 from jupyter_continuum.cluster.parity import shown
 from jupyter_continuum.planning.hours import JobTimes
+from jupyter_continuum.planning.metering import Reading
 
 SAID = ("python", "cupy", "cuda_runtime", "cuda_driver", "architecture", "libc")
 MOST_GPUS = 64
@@ -42,6 +43,8 @@ class JobFacts(Message):
     site_started: datetime | None = None
     """By the site's clock."""
     site_ended: datetime | None = None
+    energy: list[Reading] = []
+    """What the energy counters of its nodes, or its site's accounting, have counted."""
 
     @property
     def times(self) -> JobTimes:
@@ -56,6 +59,7 @@ class EarlierFacts(Message):
     seconds: float = 0
     least_seconds: float = 0
     most_seconds: float = 0
+    energy: list[Reading] = []
     ended: datetime
     """The last of them."""
 

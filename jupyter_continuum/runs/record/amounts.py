@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from jupyter_continuum.broker.messages.records import ClaimFacts, GroupFacts
 from jupyter_continuum.planning.amount import Amount, Stated, unknown
-from jupyter_continuum.planning.energy import carbon_kg, energy_kwh, node_power
+from jupyter_continuum.planning.energy import energy_kwh, node_power
 from jupyter_continuum.planning.hours import Span
-from jupyter_continuum.runs.record.model import GroupPart, Quantity, Totals, Traffic
+from jupyter_continuum.planning.metering import Reading
+from jupyter_continuum.runs.record.metered import carbon_of, least_of, parts_of, whole
+from jupyter_continuum.runs.record.model import EnergyPart, GroupPart, Quantity, Totals, Traffic
 
 Unit = Literal["h", "kWh", "kgCO2eq"]
 BY_SITE = "start and end of each job by the site's own clock"
@@ -28,19 +30,24 @@ class Offered:
     of_offer: Mapping[str, ClaimFacts]
 
 
-def of_group(group: GroupFacts, ran: Span, offered: Offered) -> dict[str, Quantity]:
-    """The quantities of a GroupPart, by field."""
+def of_group(
+    group: GroupFacts, ran: Span, offered: Offered, readings: Sequence[Reading]
+) -> dict[str, Any]:
+    """The quantities of a GroupPart, by field, and what counters measured."""
     nodes = group.nodes
     cores = nodes * group.workers_per_node * group.cpus_per_worker
     devices = nodes * group.workers_per_node * group.gpus_per_worker
-    energy = _energy(group, ran, offered)
-    carbon = carbon_kg(energy, offered.site, _stated(offered.of_site))
+    of_site = _stated(offered.of_site)
+    share = _share(group, offered)
+    parts = parts_of(readings, ran, nodes, share=share, site=offered.site, of_site=of_site)
+    energy = _energy(group, ran, offered, parts)
     return {
         "wall_hours": _hours(ran, 1),
         "core_hours": _hours(ran, cores),
         "device_hours": _hours(ran, devices),
-        "energy": _quantity(energy, "kWh"),
-        "carbon": _quantity(carbon, "kgCO2eq"),
+        "energy": energy,
+        "carbon": carbon_of(energy, offered.site, of_site),
+        "energy_parts": parts,
     }
 
 
@@ -71,14 +78,39 @@ def _in_hours(seconds: float, factor: int) -> float:
     return round(seconds * factor / 3600, 6)
 
 
-def _energy(group: GroupFacts, ran: Span, offered: Offered) -> Amount:
-    if offered.here:
-        return unknown(f"{offered.site} is on this machine, whose power nothing here measures.")
+def _energy(
+    group: GroupFacts, ran: Span, offered: Offered, parts: Sequence[EnergyPart]
+) -> Quantity:
+    """Of the jobs' whole part of their nodes: measured, else estimated; and at least what is."""
+    if (measured := whole(parts)) is not None:
+        return measured
+    estimate = _estimate(group, ran, offered)
+    told = sorted({part.of for part in parts if part.energy.value is not None})
+    if not told:
+        return _quantity(estimate, "kWh")
+    least = least_of(parts) or None
+    names = " and ".join(told)
+    if estimate.value is not None and estimate.value >= (least or 0):
+        also = f"{estimate.source}; measured are its {names} alone, as its parts say"
+        estimated = _quantity(estimate, "kWh")
+        return estimated.model_copy(update={"least": least, "source": also})
+    reason = (
+        f"What its {names} drew is known, as its parts say; what else its nodes drew is not."
+        if estimate.value is None
+        else f"Its {names} drew more than an estimate says ({estimate.value:.4g} kWh: "
+        f"{estimate.source})."
+    )
+    return Quantity(value=None, unit="kWh", kind="unknown", least=least, reason=reason)
+
+
+def _estimate(group: GroupFacts, ran: Span, offered: Offered) -> Amount:
     if ran.seconds == 0:
         return Amount(0.0, "measured", "no job ran")
+    if offered.here:
+        return unknown(f"{offered.site} is on this machine, whose power nothing here measures.")
     if ran.seconds is None:
         return unknown("How long its jobs ran is not known.")
-    counters = f" Its nodes have counters ({', '.join(group.counters)}), which no job reads yet."
+    counters = f" Its nodes have counters ({', '.join(group.counters)}), which told nothing of use."
     found = node_power(offered.site, _stated(offered.of_site), _stated(offered.of_offer))
     if found.value is None:
         return unknown(found.reason + (counters if group.counters else ""))
@@ -138,18 +170,24 @@ def totals(groups: Sequence[GroupPart], traffic: Iterable[Traffic]) -> Totals:
 def _sum(parts: Sequence[Quantity], unit: Unit) -> Quantity:
     """Known only where every part is: a sum without some would pass for the whole."""
     missing = [part for part in parts if part.value is None]
+    leasts = [part.least for part in parts if part.least is not None]
+    least = round(sum(leasts), 6) if leasts else None
+    bounded = parts and all(part.most is not None for part in parts)
+    most = round(sum(part.most or 0 for part in parts), 6) if bounded else None
     if missing or not parts:
         reason = (
             f"Of {len(missing)} of {len(parts)} groups it is unknown." if parts else "No group."
         )
-        return Quantity(value=None, unit=unit, kind="unknown", reason=reason)
-    estimated = any(part.kind == "estimated" for part in parts)
-    bounds = all(part.least is not None and part.most is not None for part in parts)
+        return Quantity(
+            value=None, unit=unit, kind="unknown", least=least, most=most, reason=reason
+        )
+    measured = sum(part.kind == "measured" for part in parts)
+    mixed = f", measured for {measured} of {len(parts)}" if 0 < measured < len(parts) else ""
     return Quantity(
         value=round(sum(part.value or 0 for part in parts), 6),
         unit=unit,
-        kind="estimated" if estimated else "measured",
-        least=round(sum(part.least or 0 for part in parts), 6) if bounds else None,
-        most=round(sum(part.most or 0 for part in parts), 6) if bounds else None,
-        source="the sum of the groups",
+        kind="measured" if measured == len(parts) else "estimated",
+        least=least,
+        most=most,
+        source=f"the sum of the groups{mixed}",
     )

@@ -87,6 +87,19 @@ class Job(Part):
     """Null: it was over when it was first seen, and the site does not say how long it ran."""
 
 
+class EnergyPart(Part):
+    """What one kind of counter measured of a group. Parts overlap: a node has its devices in it."""
+
+    of: Literal["devices", "processors", "memory", "nodes"]
+    counter: Literal["nvml", "amdgpu", "cray", "rapl", "slurm"]
+    others_in_it: bool | None
+    """Whether it counted other jobs, too; null: perhaps."""
+    node_hours: float
+    """Over which it was read."""
+    energy: Quantity
+    carbon: Quantity
+
+
 class GroupPart(Part):
     """The workers from one offer."""
 
@@ -118,7 +131,10 @@ class GroupPart(Part):
     """As the jobs asked for: a site that gives whole nodes counts more."""
     device_hours: Quantity
     energy: Quantity
+    """Of the jobs' whole part of their nodes; where only `energy_parts` are known, it is more."""
     carbon: Quantity
+    energy_parts: tuple[EnergyPart, ...]
+    """What was measured, by kind of counter; not to be added to `energy`."""
 
 
 class ClaimPart(Part):

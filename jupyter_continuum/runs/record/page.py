@@ -59,7 +59,7 @@ def body(record: RunRecord) -> str:
 SITES = ("SITE", "NAME", "KIND", "OPERATOR", "COUNTRY", "JURISDICTION")
 WORKERS = ("GROUP", "OFFER", "JOBS", "A JOB ASKED FOR", "ENVIRONMENT", "NODES")
 HOURS = ("GROUP", "OF", "HOURS", "AT LEAST", "AT MOST", "KIND", "BY")
-AMOUNTS = ("GROUP", "WHAT", "AMOUNT", "KIND", "BASIS, OR WHY UNKNOWN")
+AMOUNTS = ("GROUP", "WHAT", "AMOUNT", "AT LEAST", "AT MOST", "KIND", "BASIS, OR WHY UNKNOWN")
 TRAFFIC = ("FROM", "COUNTRY", "TO", "COUNTRY", "BYTES", "CROSSES A BORDER")
 HOSTS = ("SITE", "ROLE", "HOST", "PORT", "BY")
 VERSIONS = ("WHERE", "AGENTS", "PYTHON", "PACKAGES", "GPU SOFTWARE", "MACHINE")
@@ -148,9 +148,18 @@ def _amounts(record: RunRecord) -> Iterator[Row]:
     parts: list[Any] = [*record.groups, record.totals]
     for part in parts:
         name = getattr(part, "name", "all")
-        for what, found in (("energy", part.energy), ("carbon", part.carbon)):
-            amount = f"{_number(found.value)} {found.unit}" if found.value is not None else None
-            yield name, what, amount, found.kind, _basis(found)
+        yield _amount(name, "energy", part.energy)
+        yield _amount(name, "carbon", part.carbon)
+        for each in getattr(part, "energy_parts", ()):
+            yield _amount(name, f"energy of the {each.of}", each.energy)
+            yield _amount(name, f"carbon of the {each.of}", each.carbon)
+
+
+def _amount(name: str, what: str, found: Quantity) -> Row:
+    """A bound that is not known is left empty: most have none."""
+    bounds = (_number(found.least) or " ", _number(found.most) or " ")
+    amount = f"{_number(found.value)} {found.unit}" if found.value is not None else None
+    return name, what, amount, *bounds, found.kind, _basis(found)
 
 
 def _traffic(record: RunRecord) -> Iterator[Row]:

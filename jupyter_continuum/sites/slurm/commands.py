@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from jupyter_continuum.sites.slurm.text import JOB_FORMAT
 
-SACCT_FORMAT = "JobIDRaw,JobName,State,ExitCode,Reason,End"
+SACCT_FORMAT = "JobIDRaw,JobName,State,ExitCode,ConsumedEnergyRaw,AllocTRES,Reason,End"
 HOME = (
     'cd "$HOME" || cd /; command -v sbatch >/dev/null 2>&1 '
     "|| { [ -r /etc/profile ] && . /etc/profile >/dev/null 2>&1; }; "

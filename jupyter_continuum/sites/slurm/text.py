@@ -67,7 +67,7 @@ def job_state(word: str) -> JobState:
 
 def _job(
     *, name: str, id: str, word: str, reason: str, code: str, start: datetime | None,
-    end: datetime | None,
+    end: datetime | None, energy: int = 0,
 ) -> Job:  # fmt: skip
     state = job_state(word)
     if reason in NO_REASON:
@@ -92,6 +92,7 @@ def _job(
         expected_start=start if state is JobState.QUEUED else None,
         started_at=None if state is JobState.QUEUED else start,
         ends_at=None if state is JobState.QUEUED else end,
+        energy_joules=energy or None,  # a site without counters says 0, too
     )
 
 
@@ -119,18 +120,26 @@ def parse_show_job(text: str, zone: timezone) -> Iterator[Job]:
                 reason=found.get("Reason", ""), code=found.get("ExitCode", ""),
                 start=parse_moment(found.get("StartTime", ""), zone),
                 end=parse_moment(found.get("EndTime", ""), zone),
+                energy=_energy(found.get("AllocTRES") or found.get("TRES") or ""),
             )  # fmt: skip
 
 
 def parse_sacct(text: str, zone: timezone) -> Iterator[Job]:
-    """Rows of ``sacct -nPX -o JobIDRaw,JobName,State,ExitCode,Reason,End``."""
+    """Rows of ``sacct -nPX`` with the fields of ``commands.SACCT_FORMAT``."""
     for line in text.splitlines():
         parts = line.split("|")
-        if len(parts) >= 6 and parts[0].isdecimal():
+        if len(parts) >= 8 and parts[0].isdecimal():
             yield _job(
                 name=parts[1], id=parts[0], word=parts[2], code=parts[3],
-                reason="|".join(parts[4:-1]), start=None, end=parse_moment(parts[-1], zone),
+                reason="|".join(parts[6:-1]), start=None, end=parse_moment(parts[-1], zone),
+                energy=count(parts[4]) or _energy(parts[5]),
             )  # fmt: skip
+
+
+def _energy(tres: str) -> int:
+    """Joules among the resources that a job had; without its steps sacct tells them there alone."""
+    match = re.search(r"(?:^|,)energy=([0-9]{1,12})(?:,|$)", tres)
+    return int(match[1]) if match else 0
 
 
 def parse_associations(text: str) -> tuple[Association, ...]:

@@ -117,7 +117,7 @@ def test_squeue_rows_are_jobs(release):
 
 @pytest.mark.parametrize("release", ["22.05", "24.11"])
 def test_sacct_rows_are_jobs(release):
-    text = columns(sample(release, "sacct.txt"), 0, 1, 3, 4, 9, 12)
+    text = columns(sample(release, "sacct.txt"), 0, 1, 3, 4, 6, 6, 9, 12)
     last = {job.name: job for job in parse_sacct(text, UTC)}
     assert last["ok"].state is JobState.ENDED
     assert (last["bad"].state, last["bad"].reason) == (JobState.FAILED, "exit 3")
@@ -136,18 +136,37 @@ def test_show_job_tells_how_a_job_ended():
 @pytest.mark.parametrize(
     ("row", "state", "reason"),
     [
-        ("1|n|TIMEOUT|0:0|None|5", JobState.FAILED, "TIMEOUT"),
-        ("1|n|CANCELLED by 3002|0:0|None|5", JobState.CANCELLED, "CANCELLED"),
-        ("1|n|FAILED|0:9|JobLaunchFailure|5", JobState.FAILED, "signal 9, JobLaunchFailure"),
-        ("1|n|OUT_OF_MEMORY|0:125|OutOfMemory|5", JobState.FAILED,
+        ("1|n|TIMEOUT|0:0|||None|5", JobState.FAILED, "TIMEOUT"),
+        ("1|n|CANCELLED by 3002|0:0|||None|5", JobState.CANCELLED, "CANCELLED"),
+        ("1|n|FAILED|0:9|||JobLaunchFailure|5", JobState.FAILED, "signal 9, JobLaunchFailure"),
+        ("1|n|OUT_OF_MEMORY|0:125|||OutOfMemory|5", JobState.FAILED,
          "OUT_OF_MEMORY, signal 125, OutOfMemory"),
-        ("1|n|NODE_FAIL|1:0|None|5", JobState.FAILED, "NODE_FAIL, exit 1"),
-        ("1|n|PREEMPTED|0:0|None|5", JobState.FAILED, "PREEMPTED"),
+        ("1|n|NODE_FAIL|1:0|||None|5", JobState.FAILED, "NODE_FAIL, exit 1"),
+        ("1|n|PREEMPTED|0:0|||None|5", JobState.FAILED, "PREEMPTED"),
     ],
 )  # fmt: skip
 def test_how_a_job_ended_is_its_reason(row, state, reason):
     (job,) = parse_sacct(row, UTC)
     assert (job.state, job.reason) == (state, reason)
+
+
+@pytest.mark.parametrize(
+    ("raw", "tres", "joules"),
+    [
+        ("5000", "cpu=4", 5000),
+        ("", "billing=4,cpu=4,energy=123456,mem=1G,node=1", 123456),
+        ("0", "energy=0", None),
+        ("", "", None),
+        ("18446744073709551614", "energy=18446744073709551614", None),
+        ("many", "energy=\x1b,xenergy=5", None),
+    ],
+)
+def test_what_a_job_drew_by_its_sites_accounting(raw, tres, joules):
+    (job,) = parse_sacct(f"1|n|COMPLETED|0:0|{raw}|{tres}|None|5", UTC)
+    assert job.energy_joules == joules
+    if not raw:
+        (job,) = parse_show_job(f"JobId=1 JobName=n JobState=COMPLETED AllocTRES={tres}", UTC)
+        assert job.energy_joules == joules
 
 
 def test_a_reason_may_hold_the_delimiter():
@@ -196,7 +215,7 @@ def test_signs_behind_a_state_are_states():
 
 @given(st.text(max_size=400))
 def test_no_text_breaks_a_parser(text):
-    row = f"1|jc-x|PENDING|{text}|{text}|{text}"
+    row = f"1|jc-x|PENDING|{text}|{text}|{text}|{text}|{text}"
     for job in [*parse_squeue(row, UTC), *parse_sacct(row, UTC), *parse_squeue(text, UTC)]:
         assert job.reason.isprintable()
     list(parse_show_job(f"JobId=1 JobName=x JobState={text}", UTC))
