@@ -36,7 +36,16 @@ WITHIN = {
         {"clusters"},
         {"sites"},
         {"front_door"},
-        {"client", "plan_file", "prompts", "publishing", "rows", "selection", "waiting"},
+        {
+            "client",
+            "plan_file",
+            "policy_file",
+            "prompts",
+            "publishing",
+            "rows",
+            "selection",
+            "waiting",
+        },
         {"messages", "start", "words", "lines", "lifetime"},
     ),
     "sites": (

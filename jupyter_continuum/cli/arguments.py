@@ -61,6 +61,7 @@ def _listing_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("--site", metavar="SITE")
     add("--free", action="store_true", help="with something free at the last look")
     add("--sort", choices=("wait", "price", "carbon"), help="best first; unknown comes last")
+    add("--policy", action="store_true", help="only what your policy refuses, and why")
     add("--wide", action="store_true", help="all columns, and with --sort why each stands there")
 
     add = command("list", "clusters, their groups and what each waits for", json=True)
@@ -164,6 +165,13 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("--workers-per-node", type=int, metavar="N", help="one per GPU, or one, when left out")
     add("--walltime", type=int, metavar="MINUTES", help="of each job")
     add("--dry-run", action="store_true", help="show what would be submitted, and submit nothing")
+    add(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="SITE:CLAIM",
+        help="take this unknown claim as it is, for this launch; your policy asks for it",
+    )
     add("--no-wait", action="store_true", help="return as soon as the scheduler runs")
 
     add = command(

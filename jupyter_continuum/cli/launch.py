@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.lines import Message
 from jupyter_continuum.broker.plan_file import read_plan
+from jupyter_continuum.broker.rows import amount_text, wait_text
 from jupyter_continuum.broker.selection import group_of
 from jupyter_continuum.cli.prompts import Prompts
 from jupyter_continuum.cli.terminal import note, print_json, say
@@ -28,12 +29,12 @@ MEANING = {
 def launch(options: Namespace) -> int:
     plan = plan_of(options)
     if options.dry_run:
-        return dry_run(plan, json=options.json)
+        return dry_run(plan, options.accept, json=options.json)
     progress = Progress(note if options.json else say)
     with open_broker() as broker:
         broker.call("subscribe")
         answer = Prompts(others=progress)
-        cluster = broker.call("launch", on_event=answer, plan=plan)
+        cluster = broker.call("launch", on_event=answer, plan=plan, accept=options.accept)
         progress.watch(cluster)
         if not options.no_wait:
             for event in broker.events():
@@ -59,8 +60,8 @@ def report(cluster: Record, *, quiet: bool) -> int:
     return 1 if failed else 0
 
 
-def dry_run(plan: Record, *, json: bool) -> int:
-    found = call_broker("dry_run", plan=plan)
+def dry_run(plan: Record, accept: list[str], *, json: bool) -> int:
+    found = call_broker("dry_run", plan=plan, accept=accept)
     if json:
         print_json(found)
         return 0
@@ -70,12 +71,40 @@ def dry_run(plan: Record, *, json: bool) -> int:
             f"on {group['offer']} <=="
         )
         say(group["script"].rstrip())
+        say(as_text(("EXPECTED", "", "HOW IT IS KNOWN"), expected(group)))
+        if group["certificate"]:
+            say(group["certificate"])
     for view in found["parity"]:
         say_parity(view)
+    if found["policy"]:
+        say("==> policy <==")
+        rows = [(each["verdict"], each["rule"], each["said"]) for each in found["policy"]]
+        say(as_text(("VERDICT", "RULE", "WHY"), rows))
     for warning in found["warnings"]:
         note(f"Note: {warning}")
+    if found["refusal"]:
+        note(found["refusal"])
     say("Nothing was submitted.")
     return 0
+
+
+def expected(group: Record) -> list[tuple[str, str | None, str]]:
+    """Wait, cost and carbon of a group, each with who says so or why nobody does."""
+    amounts = [
+        ("cost", "eur", " EUR"),
+        ("allocation", "units", f" {group['unit'] or 'unit'}s"),
+        ("energy", "energy_kwh", " kWh"),
+        ("carbon", "carbon_kg", " kgCO2eq"),
+    ]
+    return [
+        ("wait", wait_text(group["wait"]), _basis(group["wait"])),
+        *((what, amount_text(group[key], unit), _basis(group[key])) for what, key, unit in amounts),
+    ]
+
+
+def _basis(known: Record) -> str:
+    source = f"{known['kind']}: {known['source']}" if known["source"] else known["reason"]
+    return f"{source} {known['record']}" if known.get("record") else source
 
 
 def say_parity(view: Record) -> None:

@@ -43,6 +43,8 @@ def offers(options: Namespace) -> int:
         site=options.site,
         free=options.free,
     )
+    if options.policy:
+        return refused(found, json=options.json)
     places: dict[str, Record] = {}
     if options.sort:
         places = {each["offer"]: each for each in call_broker("rank", by=options.sort)}
@@ -56,6 +58,27 @@ def offers(options: Namespace) -> int:
         say(as_text(OFFER_HEAD, map(offer_row, found)))
     else:
         say("No offer fits. `jupyter continuum offers` lists all of them.")
+    return 0
+
+
+def refused(offers: list[Record], *, json: bool) -> int:
+    """What the person's policy does not let through, and why."""
+    policy = call_broker("policy")
+    stopped = {each["id"]: policy["offers"].get(each["id"], []) for each in offers}
+    if json:
+        print_json({**policy, "offers": {id: found for id, found in stopped.items() if found}})
+        return 0
+    rows = [
+        (id, each["rule"], each["verdict"], each["claim"], each["said"])
+        for id, found in stopped.items()
+        for each in found
+    ]
+    if rows:
+        say(as_text(("OFFER", "RULE", "VERDICT", "CLAIM", "WHY"), rows))
+    elif policy["limits"]:
+        say(f"Your policy ({policy['path']}) refuses none of them.")
+    else:
+        say(f"You have no policy. {policy['path']} would hold it.")
     return 0
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from jupyter_continuum.planning.policy import Policy
+
 NAME = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
 """Clusters and groups: what fits a host name, a job name and a file name alike."""
 WORD = r"^[A-Za-z0-9](?:[A-Za-z0-9_.@+-]{0,62}[A-Za-z0-9])?$"
@@ -45,6 +47,9 @@ class Plan(BaseModel):
     groups: tuple[GroupPlan, ...] = Field(min_length=1)
     lease_minutes: int = Field(
         default=15, ge=1, le=60 * 24, description="how long workers live without their cluster"
+    )
+    policy: Policy = Field(
+        default=Policy(), description="hard limits of this plan, beside those of your settings"
     )
 
 

@@ -10,8 +10,10 @@ from jupyter_continuum.errors import PlanRefused
 from jupyter_continuum.planning.charge import charge
 from jupyter_continuum.planning.known import KnownOffer, KnownSite
 from jupyter_continuum.planning.plan import GroupPlan, Plan, is_word
+from jupyter_continuum.planning.policy import Policy
 from jupyter_continuum.planning.shape import shape
 
+NO_LIMITS = Policy()
 _NAME_LENGTH = 32
 
 
@@ -52,6 +54,7 @@ class ResolvedPlan:
     name: str | None
     groups: tuple[ResolvedGroup, ...]
     lease_seconds: int
+    policy: Policy = NO_LIMITS
     warnings: tuple[str, ...] = ()
 
     @property
@@ -78,6 +81,7 @@ def resolve(plan: Plan, offers: Iterable[KnownOffer], sites: Iterable[KnownSite]
         name=plan.name,
         groups=tuple(groups),
         lease_seconds=plan.lease_minutes * 60,
+        policy=plan.policy,
         warnings=tuple(warnings),
     )
 

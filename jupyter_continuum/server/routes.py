@@ -19,6 +19,20 @@ class Sites(BrokerHandler):
         await self.ask("sites", retired=self.get_query_argument("retired", "0") == "1")
 
 
+class Ranks(BrokerHandler):
+    @authenticated
+    @authorized("read", resource=RESOURCE)
+    async def get(self) -> None:
+        await self.ask("rank", by=self.get_query_argument("by"))
+
+
+class Policies(BrokerHandler):
+    @authenticated
+    @authorized("read", resource=RESOURCE)
+    async def get(self) -> None:
+        await self.ask("policy")
+
+
 class SiteRefresh(BrokerHandler):
     @authenticated
     @authorized("write", resource=RESOURCE)
@@ -63,7 +77,7 @@ class DryRuns(BrokerHandler):
     @authenticated
     @authorized("write", resource=RESOURCE)
     async def post(self) -> None:
-        await self.ask("dry_run", plan=self.body("plan").get("plan"))
+        await self.ask("dry_run", **{"plan": None} | self.body("plan", "accept"))
 
 
 class Clusters(BrokerHandler):
@@ -75,7 +89,7 @@ class Clusters(BrokerHandler):
     @authenticated
     @authorized("execute", resource=RESOURCE)
     async def post(self) -> None:
-        await self.ask_slowly("launch", plan=self.body("plan").get("plan"))
+        await self.ask_slowly("launch", **{"plan": None} | self.body("plan", "accept"))
 
 
 class Cluster(BrokerHandler):
@@ -140,6 +154,8 @@ ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/sites/{NAME}/refresh", SiteRefresh),
     (f"{BASE}/sites/{NAME}/probe", SiteProbe),
     (f"{BASE}/sites/{NAME}/associations", SiteAssociations),
+    (f"{BASE}/rank", Ranks),
+    (f"{BASE}/policy", Policies),
     (f"{BASE}/connect", Connect),
     (f"{BASE}/disconnect", Disconnect),
     (f"{BASE}/plan", DryRuns),

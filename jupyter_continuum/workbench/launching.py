@@ -19,14 +19,16 @@ def launch(
     *,
     name: str | None = None,
     wait: bool = False,
+    accept: Sequence[str] = (),
 ) -> Cluster:
     """Start one cluster.
 
     ``plan`` is a whole Plan, or what each group comes from: offers of `offers()`, groups of a
     Plan, or text such as ``"lumi/standard-g:2"`` for two jobs. With ``wait``, returns when
-    every worker is ready.
+    every worker is ready. ``accept`` names unknown claims that your policy asks for and that
+    you take as they are, this once: ``"lumi:price"``.
     """
-    cluster = call_broker("launch", plan=_plan(plan, name))
+    cluster = call_broker("launch", plan=_plan(plan, name), accept=list(accept))
     started = Cluster(cluster["name"])
     if wait:
         started.wait_for_workers(sum(group["workers_wanted"] for group in cluster["groups"]))

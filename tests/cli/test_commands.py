@@ -39,6 +39,24 @@ def test_a_connected_site_is_listed_with_its_offers(site: str, broker: Any) -> N
     assert json.loads(saved.read_text())["emulated"]["country"] == "NO"
 
 
+def test_offers_are_ranked_and_a_policy_says_what_it_refuses(site: str, broker: Any) -> None:
+    ranked = [each["id"] for each in told("offers", "--sort", "wait")]
+    assert ranked[:2] == ["lab/cpu", "local/cores"]
+    wide = continuum("offers", "--site", "lab", "--sort", "carbon", "--wide").out
+    assert "lab/cpu: not ranked by carbon: lab is on this machine" in wide
+    assert "You have no policy" in continuum("offers", "--policy").out
+    folder = broker.state / "config" / "continuum"
+    (folder / "policy.yaml").write_text("max_carbon_kg: 1\njurisdictions: ['NO']\n")
+    assert "lab:carbon_kg" in continuum("offers", "--policy", "--site", "lab").out
+    ran = continuum("launch", "--on", "lab/cpu", "--dry-run")
+    assert "Your policy refuses this launch" in ran.err
+    assert "the country it is in is NO" in ran.out
+    assert continuum("launch", "--on", "lab/cpu").status == 1
+    fine = continuum("launch", "--on", "lab/cpu", "--dry-run", "--accept", "lab:carbon_kg")
+    assert "refuses" not in fine.err
+    assert "Accepted for this launch." in fine.out
+
+
 def test_a_disconnected_site_is_gone(site: str, broker: Any) -> None:
     assert continuum("disconnect", "lab").status == 0
     assert all(each["id"] != "lab" for each in told("sites"))

@@ -22,6 +22,8 @@ LOOKS: list[tuple[str, str, tuple[str, dict[str, Any]]]] = [
         ("logs", {"name": "my-cluster", "group": "a", "lines": 20}),
     ),
     ("GET", "/prompts", ("prompts", {})),
+    ("GET", "/rank?by=wait", ("rank", {"by": "wait"})),
+    ("GET", "/policy", ("policy", {})),
 ]
 
 DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [

@@ -21,6 +21,7 @@ from jupyter_continuum.broker.messages.clusters import (
     WorkerView,
 )
 from jupyter_continuum.broker.messages.environments import ParityRow, ParityView
+from jupyter_continuum.broker.messages.policy import FindingView, PolicyView
 from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
 from jupyter_continuum.broker.messages.prompts import PromptView
 from jupyter_continuum.broker.messages.sites import (
@@ -32,6 +33,7 @@ from jupyter_continuum.broker.messages.sites import (
     WaitView,
 )
 from jupyter_continuum.planning.plan import GroupPlan, Plan
+from jupyter_continuum.planning.policy import Policy
 from jupyter_continuum.sites.profile import PodFlavour, Profile
 
 WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
@@ -50,6 +52,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "ILink": LinkView,
     "ICluster": ClusterView,
     "IPrompt": PromptView,
+    "IFinding": FindingView,
+    "IPolicyView": PolicyView,
+    "IPolicy": Policy,
     "IDryRun": DryRun,
     "IGroupDryRun": GroupDryRun,
     "IParity": ParityView,

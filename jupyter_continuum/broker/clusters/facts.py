@@ -38,6 +38,7 @@ def cluster_facts(cluster: Recorded, now: datetime) -> ClusterFacts:
         started=cluster.started,
         asked=now,
         lease_seconds=cluster.lease_seconds,
+        policy=basis.policy,
         groups=[*basis.groups],
         jobs=[*ledger.jobs, *live],
         earlier=list(ledger.earlier.values()),

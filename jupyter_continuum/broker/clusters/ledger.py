@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from jupyter_continuum.broker.clusters.job import JobEntry
+from jupyter_continuum.broker.messages.policy import PolicyFacts
 from jupyter_continuum.broker.messages.records import (
     ClaimFacts,
     EarlierFacts,
@@ -42,6 +43,7 @@ class Basis(BaseModel):
     sites: tuple[SiteFacts, ...] = ()
     claims: tuple[ClaimFacts, ...] = ()
     hosts: tuple[HostFacts, ...] = ()
+    policy: PolicyFacts | None = None
 
 
 class _Written(BaseModel):

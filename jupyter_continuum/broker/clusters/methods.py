@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -12,15 +14,19 @@ from jupyter_continuum.broker.clusters.dry_run import dry_run
 from jupyter_continuum.broker.clusters.facts import cluster_facts, record_view
 from jupyter_continuum.broker.clusters.holding import Holding
 from jupyter_continuum.broker.clusters.ledger import Basis
+from jupyter_continuum.broker.clusters.policing import Policing
 from jupyter_continuum.broker.clusters.view import cluster_view
-from jupyter_continuum.broker.messages.clusters import ClusterView, DryRun
+from jupyter_continuum.broker.messages.clusters import ClusterView, DryRun, GroupDryRun
 from jupyter_continuum.broker.messages.environments import ParityView
+from jupyter_continuum.broker.messages.policy import PolicyView
 from jupyter_continuum.broker.messages.records import ClusterFacts, RecordView
+from jupyter_continuum.broker.messages.sites import AmountView
 from jupyter_continuum.broker.sites.reach import today
 from jupyter_continuum.broker.sites.resolving import resolve_at
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
-from jupyter_continuum.planning.resolve import ResolvedPlan
+from jupyter_continuum.planning.resolve import ResolvedGroup, ResolvedPlan
+from jupyter_continuum.sites.ssh.certificate import certificate_words
 
 
 class Parity(Protocol):
@@ -48,18 +54,43 @@ class ClusterMethods:
         self._holding = holding
         self._sites = sites
         self._parity = parity
+        self._policing = Policing(sites)
 
-    async def dry_run(self, *, plan: dict[str, Any]) -> DryRun:
-        resolved = resolve_at(self._sites, plan)
-        return dry_run(resolved, self._sites.session, await self._parity.compare(resolved))
+    async def policy(self) -> PolicyView:
+        return await self._policing.policy()
 
-    async def launch(self, *, plan: dict[str, Any], held: bool = False) -> ClusterView:
+    async def dry_run(self, *, plan: dict[str, Any], accept: Sequence[str] = ()) -> DryRun:
         resolved = resolve_at(self._sites, plan)
+        judged = self._policing.judge(resolved, _claims(accept))
+        run = dry_run(resolved, self._sites.session, await self._parity.compare(resolved))
+        run.policy, run.refusal = judged.views(), judged.refusal
+        for group, shown in zip(resolved.groups, run.groups, strict=True):
+            self._foresee(group, shown)
+        return run
+
+    def _foresee(self, group: ResolvedGroup, shown: GroupDryRun) -> None:
+        """What it will wait for, cost and emit, as far as is known."""
+        view = self._sites.view(group.site)
+        offer = next((each for each in view.offers if each.id == group.offer), None)
+        if offer is not None:
+            shown.wait = offer.wait
+        costs = self._policing.costs(group)
+        shown.unit = costs.unit
+        for name in ("eur", "units", "energy_kwh", "carbon_kg"):
+            setattr(shown, name, AmountView(**asdict(getattr(costs, name))))
+        shown.certificate = certificate_words(self._sites.session(group.site).profile.ssh)
+
+    async def launch(
+        self, *, plan: dict[str, Any], held: bool = False, accept: Sequence[str] = ()
+    ) -> ClusterView:
+        resolved = resolve_at(self._sites, plan)
+        judged = self._policing.judge(resolved, _claims(accept))
+        if judged.refusal:
+            raise PlanRefused(judged.refusal)
         name = self._clusters.new_name(resolved)
         await self._parity.check(resolved)
-        cluster = await self._clusters.start(
-            name, resolved, basis=self._basis(resolved), held=held is True
-        )
+        basis = self._basis(resolved).model_copy(update={"policy": judged.facts()})
+        cluster = await self._clusters.start(name, resolved, basis=basis, held=held is True)
         if cluster.held:
             self._holding.expect(name)  # whoever launched it may have been killed meanwhile
         return cluster_view(cluster)
@@ -124,3 +155,9 @@ class ClusterMethods:
         energy: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         return self._clusters.cluster(cluster).report(workers, tasks, energy)
+
+
+def _claims(accept: Any) -> list[str]:  # Any: whatever JSON held
+    if not isinstance(accept, list | tuple) or not all(isinstance(each, str) for each in accept):
+        raise PlanRefused(f"{accept!r} names no claims to accept. They look like lumi:price.")
+    return list(accept)

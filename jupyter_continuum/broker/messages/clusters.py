@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from jupyter_continuum.broker.messages.environments import ParityView
 from jupyter_continuum.broker.messages.message import Message
+from jupyter_continuum.broker.messages.policy import FindingView
+from jupyter_continuum.broker.messages.sites import AmountView, WaitView
 
 
 class WorkerState(StrEnum):
@@ -100,6 +102,16 @@ class GroupDryRun(Message):
     workers: int
     script: str
     """What each job submits, to the letter."""
+    wait: WaitView = WaitView()
+    eur: AmountView = AmountView()
+    """Of all jobs until their walltime, as are the amounts below."""
+    unit: str = ""
+    """What the site counts an allocation in; "" when unknown."""
+    units: AmountView = AmountView()
+    energy_kwh: AmountView = AmountView()
+    carbon_kg: AmountView = AmountView()
+    certificate: str = ""
+    """How long the certificate for the site lets in: one sentence; "" where there is none."""
 
 
 class DryRun(Message):
@@ -109,6 +121,9 @@ class DryRun(Message):
     groups: list[GroupDryRun]
     warnings: list[str] = []
     parity: list[ParityView] = []
+    policy: list[FindingView] = []
+    refusal: str = ""
+    """Why the person's policy refuses the launch, and what to do; "" when it does not."""
 
 
 class OrphanView(Message):

@@ -19,8 +19,10 @@ METHODS = {
     "prepare": "(site, gpu, packages, directory, under_home, node_local, prune) -> PreparedView; "
     "builds a worker environment, names it in the profile; how far it is follows as events",
     "stop_preparing": "(site) -> {}; when nothing half is left there, else SiteError",
-    "dry_run": "(plan) -> DryRun",
-    "launch": "(plan, held: bool) -> ClusterView; returns once the scheduler runs, jobs follow; "
+    "policy": "() -> PolicyView; the person's hard limits, and the offers that they refuse",
+    "dry_run": "(plan, accept: claims) -> DryRun",
+    "launch": "(plan, held: bool, accept: claims) -> ClusterView; returns once the scheduler runs, "
+    "jobs follow; accept names claims of the policy, as in lumi:price, that are taken as they are; "
     "a held one is stopped after its lease unless somebody holds it",
     "hold": "(name) -> {}; when the last connection that holds a cluster ends without release, "
     "it is stopped after its lease",

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from jupyter_continuum.broker.messages.message import Message
+from jupyter_continuum.broker.messages.policy import PolicyFacts
 from jupyter_continuum.cluster.environment import PACKAGES
 from jupyter_continuum.cluster.parity import shown
 from jupyter_continuum.planning.hours import JobTimes
@@ -179,6 +180,8 @@ class ClusterFacts(Message):
     """When these facts were taken."""
     ended: datetime | None = None
     lease_seconds: int
+    policy: PolicyFacts | None = None
+    """None: nothing was forbidden."""
     groups: list[GroupFacts] = []
     jobs: list[JobFacts] = []
     earlier: list[EarlierFacts] = []

@@ -16,6 +16,7 @@ from jupyter_continuum.runs.record.model import (
     Gap,
     Limits,
     Notebook,
+    PolicyFinding,
     RunRecord,
     Versions,
 )
@@ -70,9 +71,31 @@ def make_record(
         traffic=tuple(traffic),
         hosts=tuple(host_parts(facts)),
         versions=tuple(_versions(each) for each in (client, *_in_order(facts.environments))),
-        policy=NO_POLICY,
+        policy=_policy(facts),
         claims=tuple(ClaimPart(**claim.model_dump()) for claim in facts.claims),
         notes=tuple(_notes(facts, before, start)),
+    )
+
+
+def _policy(facts: ClusterFacts) -> Limits:
+    if facts.policy is None:
+        return NO_POLICY
+    findings = facts.policy.findings
+    accepted = [finding for finding in findings if finding.verdict == "accepted"]
+    taken = f"{len(accepted)} unknown claims were accepted" if accepted else "none was accepted"
+    return Limits(
+        in_force=True,
+        said=f"{len(findings)} findings by its rules; of what was unknown {taken}.",
+        limits=facts.policy.limits,
+        findings=tuple(
+            PolicyFinding(
+                rule=each.rule,
+                site=each.site,
+                verdict="accepted" if each.verdict == "accepted" else "satisfied",
+                said=each.said,
+            )
+            for each in findings
+        ),
     )
 
 

@@ -154,11 +154,24 @@ class ClaimPart(Part):
     """The plan was checked against it."""
 
 
+class PolicyFinding(Part):
+    """What a rule of the policy said when the cluster was launched."""
+
+    rule: str
+    site: str
+    """"" of all sites together."""
+    verdict: Literal["satisfied", "accepted"]
+    """``accepted``: it rests on a claim that is unknown, and that the person took as it is."""
+    said: str
+
+
 class Limits(Part):
     """The policy in force: what the person forbade."""
 
     in_force: bool
     said: str
+    limits: dict[str, Any] = {}  # the fields of a Policy that were set
+    findings: tuple[PolicyFinding, ...] = ()
 
 
 class Versions(Part):

@@ -49,7 +49,7 @@ def body(record: RunRecord) -> str:
         _section("Data between sites", _table(TRAFFIC, _traffic(record)) + _borders(record)),
         _section("Remote hosts contacted", _table(HOSTS, _hosts(record)), "None."),
         _section("Versions", _table(VERSIONS, _versions(record))),
-        _section("Policy in force", _paragraph(record.policy.said)),
+        _section("Policy in force", _paragraph(record.policy.said) + _rules(record)),
         _section("Claims accepted", _table(CLAIMS, _claims(record)), "None."),
         _section("Gaps", _table(GAPS, _gaps(record)), "None: a broker watched all the time."),
     ]
@@ -65,6 +65,15 @@ HOSTS = ("SITE", "ROLE", "HOST", "PORT", "BY")
 VERSIONS = ("WHERE", "AGENTS", "PYTHON", "PACKAGES", "GPU SOFTWARE", "MACHINE")
 CLAIMS = ("ABOUT", "FIELD", "VALUE", "KIND", "SOURCE", "OBSERVED", "EXPIRES", "USED FOR", "NOTE")
 GAPS = ("FROM (UTC)", "TO (UTC)")
+
+
+RULES = ("RULE", "SITE", "VERDICT", "WHAT IT SAID")
+
+
+def _rules(record: RunRecord) -> str:
+    found = record.policy.findings
+    rows = [(each.rule, each.site or "all", each.verdict, each.said) for each in found]
+    return _table(RULES, rows) if rows else ""
 
 
 def _title(record: RunRecord) -> str:

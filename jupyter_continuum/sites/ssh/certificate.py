@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_continuum.errors import SignInRequired
+from jupyter_continuum.sites.profile import SshLogin
 
 FOREVER = 2**64 - 1
 RENEW = (
@@ -73,6 +74,25 @@ def inspect_certificate(path: Path) -> Certificate:
         valid_after=_moment(found.valid_after),
         valid_before=None if before == FOREVER else _moment(before),
     )
+
+
+def certificate_words(login: SshLogin | None) -> str:
+    """How long the certificate of a login lets in, or why it does not; "" where it has none."""
+    if login is None or login.key is None:
+        return ""
+    key = Path(login.key).expanduser()
+    path = Path(login.certificate).expanduser() if login.certificate else certificate_beside(key)
+    if path is None:
+        return ""
+    try:
+        found = inspect_certificate(path)
+    except SignInRequired as error:
+        return str(error)
+    if problem := found.problem(datetime.now(UTC)):
+        return f"{problem[0].upper()}{problem[1:]}."
+    if found.valid_before is None:
+        return f"The certificate {path} is valid for ever."
+    return f"The certificate {path} is valid until {_clock(found.valid_before)}."
 
 
 def _moment(seconds: int) -> datetime:
