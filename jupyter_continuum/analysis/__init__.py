@@ -3,6 +3,7 @@
 backends      the array libraries, behind one face
 warm          a worker's device, made ready as the worker starts
 device        which of them this process uses; chosen by the worker, never by the client
+upload        arrays on their way to a device while another is computed with
 chunk         arrays that stay on a worker's device between tasks
 on_device     your own kernel
 lost          a device that answers no more

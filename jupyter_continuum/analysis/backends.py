@@ -7,10 +7,12 @@ must not do itself is here: bring host arrays there and back, and say how full t
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import threading
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,6 +20,10 @@ from jupyter_continuum.errors import AnalysisError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from jupyter_continuum.analysis.upload import Uploads
+
+logger = logging.getLogger(__name__)
 
 PLAIN = {"float16": "float32", "longdouble": "float64", "clongdouble": "complex128"}
 """Types outside the array-API standard, and what carries their values: half as float32."""
@@ -57,6 +63,17 @@ class Backend(ABC):
         Other threads of the worker load the next chunk meanwhile.
         """
         return self._turn if self.accelerated else nullcontext()
+
+    def ahead(self) -> AbstractContextManager[object]:
+        """Held around `stage` and the turn that follows: bounds what comes to the device early."""
+        return nullcontext()
+
+    def stage(self, array: np.ndarray) -> Any:
+        """``array``, or where it can be brought beside another's kernel, where it arrives.
+
+        It may be computed with from the next turn of this thread on.
+        """
+        return array
 
     def put(self, array: Any) -> Any:  # anything NumPy reads; an array of the library
         """``array`` on the device; AnalysisError for what is no plain number."""
@@ -153,6 +170,21 @@ class OnCupy(Backend):
         square = cupy.ones((2, 2), dtype="float32")
         cupy.fft.rfft(square @ square)  # fails here and now where a library of CUDA is missing
         float(square.sum())
+        self._uploads = None if self.rocm else _uploads(cupy)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with super().turn(), self._uploads.turn() if self._uploads else nullcontext():
+            yield
+
+    def ahead(self) -> AbstractContextManager[object]:
+        return self._uploads.ahead() if self._uploads else nullcontext()
+
+    def stage(self, array: np.ndarray) -> Any:
+        from jupyter_continuum.analysis.upload import worth_it
+
+        host = plain(array)
+        return self._uploads.begin(host) if self._uploads and worth_it(host) else host
 
     def is_array(self, value: object) -> bool:
         return isinstance(value, self._cupy.ndarray)
@@ -171,6 +203,17 @@ class OnCupy(Backend):
     def _to_host(self, array: Any) -> np.ndarray:
         host: np.ndarray = self._cupy.asnumpy(array)
         return host
+
+
+def _uploads(cupy: Any) -> Uploads | None:
+    """None where a job may not pin memory: arrays are then brought in their turn."""
+    from jupyter_continuum.analysis.upload import ByCupy, Uploads
+
+    try:
+        return Uploads(ByCupy(cupy))
+    except Exception as error:  # CUDA's, or a limit of the batch system
+        logger.warning("Arrays are brought to the GPU without pinned memory: %s.", error)
+        return None
 
 
 class OnTorch(Backend):

@@ -92,11 +92,19 @@ def _once(
     here: Backend, kernel: Kernel, arrays: tuple[Any, ...], options: dict[str, Any], keep: bool
 ) -> Any:
     """A frame of its own: what it holds on the device can be let go of after an error."""
-    with here.turn():
-        given = [_arrive(each) for each in arrays]
-        named = {name: _arrive(each) for name, each in options.items()}
-        found = kernel(here.xp, *given, **named)
-        return _leave(found) if keep else here.to_host(found)
+    with here.ahead():
+        arrays = tuple(_stage(here, each) for each in arrays)
+        with here.turn():
+            given = [_arrive(each) for each in arrays]
+            named = {name: _arrive(each) for name, each in options.items()}
+            found = kernel(here.xp, *given, **named)
+            return _leave(found) if keep else here.to_host(found)
+
+
+def _stage(here: Backend, value: Any) -> Any:
+    import numpy as np
+
+    return here.stage(value) if isinstance(value, np.ndarray) else value
 
 
 def _arrive(value: Any) -> Any:
