@@ -82,6 +82,8 @@ def start_lab(home: Path, data: Path) -> JupyterServer:
     # The question about news would lie over the page.
     quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
     (settings / "overrides.json").write_text(json.dumps(quiet))
+    off = {"disabledExtensions": {"@jupyterlab/scheduler": True}}
+    (settings / "page_config.json").write_text(json.dumps(off))
     return JupyterServer(
         home,
         data,

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,16 @@ class JupyterServer:
         module: str = "jupyter_server",
         arguments: Sequence[str] = (),
         config: str = "",
+        scheduler: bool = False,
+        env: Mapping[str, str] | None = None,
     ) -> None:
+        """``scheduler``: with jupyter-scheduler, which is installed for its own tests only."""
         (home / "config").mkdir(parents=True, exist_ok=True)
         (home / "config" / "jupyter_server_config.py").write_text(config)
+        extensions = {"jpserver_extensions": {"jupyter_scheduler": scheduler}}
+        (home / "config" / "jupyter_server_config.json").write_text(
+            json.dumps({"ServerApp": extensions})
+        )
         self.log = home / "server.log"
         self.port = free_port()
         with self.log.open("wb") as log:
@@ -70,7 +77,8 @@ class JupyterServer:
                     "JUPYTER_DATA_DIR": str(data),
                     "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
                     "XDG_RUNTIME_DIR": "",
-                },
+                }
+                | dict(env or {}),
             )
         self._wait_until_it_answers()
 
