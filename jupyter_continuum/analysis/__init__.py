@@ -9,8 +9,10 @@ on_device     your own kernel
 lost          a device that answers no more
 placement     which workers get which share of the chunks; pure
 cuts          how an array is cut into chunks; pure
+shares        which of them one task takes, and which site; pure
 method        the form every analysis has: map, combine, finalise
 sources       what is read: NumPy, Dask, zarr and xarray arrays, and kept ones
+gathering     where partials are combined: at their site, or here
 crew          who works: the threads of this process, or the workers of a cluster
 scan          an analysis over all chunks of an array
 sums          what analyses compute with

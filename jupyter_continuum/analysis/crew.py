@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from jupyter_continuum.analysis.device import backend
+from jupyter_continuum.analysis.gathering import Held, Holders, Made
+from jupyter_continuum.analysis.sources import Found, look_at
+from jupyter_continuum.cluster.reachability import site_of
 from jupyter_continuum.errors import AnalysisError
+
+LOOK_SECONDS = 5.0
+"""How often newly joined workers are looked for, and those that have gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +30,28 @@ class Hands:
     accelerated: bool
     room: int
     """Bytes that one chunk and its temporaries may take."""
+    site: str = ""
+    """Where they are, in a cluster of several sites."""
 
 
-class Crew(Protocol):
+class Crew(Holders, Protocol):
     def look(self) -> Mapping[str, Hands]:
-        """Who is there now, by name. AnalysisError when nobody is."""
+        """Who is there now, by a key of each. AnalysisError when nobody is."""
 
-    def start(self, name: str, work: Callable[..., Any], *given: Any) -> Future[Any]:
-        """Run ``work(*given)`` on hands of that name."""
+    def start(self, key: str, work: Callable[..., Made], *given: Any, leave: bool) -> Started:
+        """Run ``work(*given)`` on the hands of that key; ``leave`` the partial where it is made."""
 
     def close(self) -> None:
         """Cancel what has not finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A task that was started."""
+
+    future: Future[Made]
+    held: Any = None
+    """The future of its partial, where that stays with the worker."""
 
 
 class Here:
@@ -48,8 +66,17 @@ class Here:
     def look(self) -> Mapping[str, Hands]:
         return {self._hands.name: self._hands}
 
-    def start(self, name: str, work: Callable[..., Any], *given: Any) -> Future[Any]:
-        return self._pool.submit(work, *given)
+    def start(self, key: str, work: Callable[..., Made], *given: Any, leave: bool) -> Started:
+        return Started(self._pool.submit(work, *given))
+
+    def combine(self, work: Callable[..., Made], first: Held, second: Held) -> Any:
+        raise AssertionError("nothing is left with a worker here")
+
+    def report(self, future: Any) -> Future[Made]:
+        raise AssertionError("nothing is left with a worker here")
+
+    def fetch(self, futures: Sequence[Any]) -> Sequence[Made]:
+        return []
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -58,54 +85,145 @@ class Here:
 class OnCluster:
     """The workers of a Dask client. Where all are alike, Dask alone says who gets what."""
 
-    def __init__(self, client: Any) -> None:  # distributed.Client
+    def __init__(self, client: Any, *, store: str = "", sites: bool = True) -> None:
+        """``client`` is a distributed.Client. With ``store``, the path or URL of a zarr array, only
+        workers take part that can open it. Without ``sites`` a site has no stretch of its own."""
         if client.asynchronous:
             raise AnalysisError("An analysis needs a Client made without asynchronous=True.")
         self._client = client
+        self._store = store
+        self._sites = sites
         self._known: dict[str, dict[str, Any]] = {}
         """What each worker said of itself, by address."""
+        self._keys: dict[str, list[str]] = {}
+        """Addresses of the workers of each key."""
         self._executors: dict[tuple[str, ...], Executor] = {}
+        self._held: WeakSet[Any] = WeakSet()
+        """Futures of partials that are not fetched yet."""
 
     def look(self) -> Mapping[str, Hands]:
         threads: dict[str, int] = self._client.nthreads()
         if not threads:
             raise AnalysisError("The cluster has no workers yet: cluster.wait_for_workers(1).")
         if new := [address for address in threads if address not in self._known]:
-            self._known |= self._client.run(describe, workers=new)
+            self._known |= self._client.run(describe, self._store, workers=new)
         here = {at: about for at, about in self._known.items() if at in threads}
-        found = {}
-        for name in {about["model"] for about in here.values()}:
-            group = {at: about for at, about in here.items() if about["model"] == name}
-            slots = sum(1 if about["accelerated"] else threads[at] for at, about in group.items())
-            weakest = min(group, key=lambda at: group[at]["room"] / _share(group[at], threads[at]))
-            found[name] = _hands(
-                group[weakest], slots=slots, workers=_share(group[weakest], threads[weakest])
-            )
-        return found
+        able = {at: about for at, about in here.items() if "refused" not in about}
+        if not able:
+            first = here[min(here)]["refused"]
+            raise AnalysisError(f"None of the {len(here)} workers can read it: {first}")
+        groups: dict[str, list[str]] = {}
+        for at, about in sorted(able.items()):
+            site = site_of(at) if self._sites else ""
+            groups.setdefault(f"{about['model']} at {site}", []).append(at)
+        self._keys = groups
+        return {key: self._hands_of(addresses, threads) for key, addresses in groups.items()}
 
-    def start(self, name: str, work: Callable[..., Any], *given: Any) -> Future[Any]:
-        addresses = sorted(at for at, about in self._known.items() if about["model"] == name)
-        alike = len({about["model"] for about in self._known.values()}) == 1
-        pinned = () if alike else tuple(addresses)
-        if pinned not in self._executors:
-            # Others may take it where all of these have gone.
-            where = {"workers": list(pinned), "allow_other_workers": True} if pinned else {}
-            self._executors[pinned] = self._client.get_executor(pure=False, **where)
-        started: Future[Any] = self._executors[pinned].submit(work, *given)
-        return started
+    def found(self) -> Found:
+        """What the workers see of the store; they must all see the same array."""
+        self.look()
+        seen: set[Found] = {about["found"] for about in self._known.values() if "found" in about}
+        if len(seen) > 1:
+            shapes = ", ".join(sorted(str(each.shape) for each in seen))
+            raise AnalysisError(
+                f"{self._store} is not the same array for all workers (shapes {shapes}): run the "
+                "analysis with the workers of one site."
+            )
+        (one,) = seen
+        return one
+
+    def _hands_of(self, addresses: Sequence[str], threads: Mapping[str, int]) -> Hands:
+        group = {at: self._known[at] for at in addresses}
+        slots = sum(1 if about["accelerated"] else threads[at] for at, about in group.items())
+        weakest = min(group, key=lambda at: group[at]["room"] / _share(group[at], threads[at]))
+        site = site_of(addresses[0]) if self._sites else ""
+        workers = _share(group[weakest], threads[weakest])
+        return _hands(group[weakest], slots=slots, workers=workers, site=site)
+
+    def start(self, key: str, work: Callable[..., Made], *given: Any, leave: bool) -> Started:
+        addresses = self._keys[key]
+        pinned = addresses if self._store or len(self._keys) > 1 else []
+        if not leave:
+            return Started(self._executor(pinned).submit(work, *given))
+        held = self._client.submit(work, *given, pure=False, **self._where(pinned))
+        self._held.add(held)
+        return Started(self.report(held), held)
+
+    def combine(self, work: Callable[..., Made], first: Held, second: Held) -> Any:
+        workers = [at for at in self._known if site_of(at) == first.site]
+        both = (first.future, second.future)
+        where = {"workers": workers, "allow_other_workers": True}
+        combined = self._client.submit(work, *both, **where, pure=False)
+        self._held.add(combined)
+        return combined
+
+    def report(self, future: Any) -> Future[Made]:
+        report: Future[Made] = self._executor([]).submit(without_partial, future)
+        return report
+
+    def fetch(self, futures: Sequence[Any]) -> Sequence[Made]:
+        from distributed import wait
+
+        pending, keys = list(futures), set(self._keys)
+        while pending:  # what was made with a store is made again by workers that can open it alone
+            try:
+                wait(pending, timeout=LOOK_SECONDS)
+                break
+            except TimeoutError:
+                if self._store and not keys <= set(self.look()):
+                    raise AnalysisError(
+                        f"Workers that had read parts of {self._store} are gone, with what they "
+                        "had made of them: run it again."
+                    ) from None
+        found: Sequence[Made] = self._client.gather(pending)
+        return found
 
     def close(self) -> None:
         for executor in self._executors.values():
             executor.shutdown(wait=False)
+        if self._held:
+            self._client.cancel(list(self._held))
+
+    def _executor(self, pinned: Sequence[str]) -> Executor:
+        where = tuple(pinned)
+        if where not in self._executors:
+            self._executors[where] = self._client.get_executor(pure=False, **self._where(pinned))
+        return self._executors[where]
+
+    def _where(self, pinned: Sequence[str]) -> dict[str, Any]:
+        """Others may take it where all of these have gone, if they can."""
+        if not pinned:
+            return {}
+        return {"workers": list(pinned), "allow_other_workers": not self._store}
 
 
-def describe() -> dict[str, Any]:
-    """What computes in this process, and how much memory it has for it."""
+def without_partial(made: Made) -> Made:
+    return replace(made, partial=None)
+
+
+def here_at() -> str:
+    """The site of the worker that this runs on; "" where it is none, or knows of one site only."""
+    from distributed import get_worker
+
+    try:
+        return site_of(get_worker().address)
+    except ValueError:
+        return ""
+
+
+def describe(store: str = "") -> dict[str, Any]:
+    """What computes in this process, how much memory it has for it, and what it sees of a store."""
     here = backend()
     room = here.memory().total
     if not here.accelerated:
         room = min(room, _limit_of_the_worker() or room)
-    return {"model": here.model, "accelerated": here.accelerated, "room": room}
+    about = {"model": here.model, "accelerated": here.accelerated, "room": room}
+    if store:
+        try:
+            about["found"] = look_at(store)
+        except AnalysisError as error:
+            about["refused"] = str(error)
+    return about
 
 
 def _limit_of_the_worker() -> int:
@@ -123,6 +241,6 @@ def _share(about: Mapping[str, Any], threads: int) -> int:
     return 1 if about["accelerated"] else threads
 
 
-def _hands(about: Mapping[str, Any], *, slots: int, workers: int) -> Hands:
+def _hands(about: Mapping[str, Any], *, slots: int, workers: int, site: str = "") -> Hands:
     """Half of what there is: the rest is the process, what is loaded ahead, and kept chunks."""
-    return Hands(about["model"], slots, about["accelerated"], about["room"] // (2 * workers))
+    return Hands(about["model"], slots, about["accelerated"], about["room"] // (2 * workers), site)

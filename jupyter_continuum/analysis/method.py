@@ -45,26 +45,43 @@ class InOrder(Generic[P]):
 
     The tree depends on the number of chunks alone. Rounding errors grow with its depth, as in
     pairwise summation (Higham, doi:10.1137/0914050), and it holds no more than the partials
-    that still miss their neighbour.
+    that still miss their neighbour. Two that are not ``together`` are left as they are, and so
+    is what they would be part of.
     """
 
-    def __init__(self, count: int, combine: Callable[[P, P], P]) -> None:
+    def __init__(
+        self,
+        count: int,
+        combine: Callable[[P, P], P],
+        *,
+        together: Callable[[P, P], bool] = lambda _one, _other: True,
+    ) -> None:
         self._count = count
         self._combine = combine
+        self._together = together
         self._waiting: dict[tuple[int, int], P] = {}
 
-    def add(self, index: int, partial: P) -> None:
-        level, count = 0, self._count
+    def add(self, index: int, partial: P, *, level: int = 0) -> None:
+        """The partial of a chunk, or of the branch ``index`` among those of ``2**level`` chunks."""
+        count = -(-self._count >> level)
         while count > 1:
             other = index ^ 1
             if other < count:
                 if (level, other) not in self._waiting:
                     break
-                found = self._waiting.pop((level, other))
+                found = self._waiting[level, other]
+                if not self._together(partial, found):
+                    break
+                del self._waiting[level, other]
                 pair = (partial, found) if index < other else (found, partial)
                 partial = self._combine(*pair)
             level, index, count = level + 1, index // 2, (count + 1) // 2
         self._waiting[level, index] = partial
+
+    @property
+    def branches(self) -> list[tuple[int, int, P]]:
+        """Level, index and partial of what could not be combined further."""
+        return [(level, index, each) for (level, index), each in sorted(self._waiting.items())]
 
     @property
     def result(self) -> P:

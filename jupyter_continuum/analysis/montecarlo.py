@@ -58,6 +58,7 @@ class Counter:
 
     draws: int
     blocks: None = None
+    settled: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 AHEAD = 2
-"""Chunks a worker has or awaits: the next one is there when it is done with the last."""
+"""Tasks a worker has or awaits: the next one is there when it is done with the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,10 @@ class Kind:
     """Chunks they have, finished ones left out."""
     accelerated: bool = False
     """Taken for the faster kind as long as nothing is measured."""
+    run: int = 1
+    """How many chunks one of its tasks takes, one after another."""
+    model: str = ""
+    """What computes, where that is known: kinds of one model, at several sites, start together."""
 
 
 def place(chunks: int, kinds: Sequence[Kind]) -> tuple[int, ...]:
@@ -57,20 +61,22 @@ def admit(chunks: int, kinds: Sequence[Kind]) -> tuple[int, ...]:
     """How many of the ``chunks`` that are left to send now to each kind.
 
     A kind that was not measured yet gets one chunk to be measured by, and the accelerated ones,
-    where there are any, or a kind that is alone, all they can take.
+    where there are any, or kinds that are all of one model, their part of all they can take.
     """
     if not kinds:
         return ()
     best = any(kind.accelerated for kind in kinds)
+    alike = len(kinds) == 1 or (kinds[0].model != "" and len({kind.model for kind in kinds}) == 1)
+    eager = sum(kind.slots for kind in kinds if alike or kind.accelerated)
     known = [kind for kind in kinds if kind.seconds is not None]
     shares = dict(zip(map(id, known), place(chunks, known), strict=True)) if known else {}
     sent: list[int] = []
     for kind in kinds:
-        room = max(0, kind.slots * AHEAD - kind.running)
+        room = max(0, kind.slots * AHEAD * kind.run - kind.running)
         if kind.seconds is not None:
             wanted = min(room, shares[id(kind)])
-        elif len(kinds) == 1 or (best and kind.accelerated):
-            wanted = room
+        elif alike or (best and kind.accelerated):
+            wanted = min(room, -(-chunks * kind.slots // eager))
         else:
             wanted = max(0, 1 - kind.running)
         sent.append(min(wanted, chunks - sum(sent)))

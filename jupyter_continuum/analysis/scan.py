@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from jupyter_continuum.analysis.chunk import DeviceChunk
-from jupyter_continuum.analysis.crew import Crew, Hands, Here, OnCluster
+from jupyter_continuum.analysis.crew import (
+    LOOK_SECONDS,
+    Crew,
+    Hands,
+    Here,
+    OnCluster,
+    Started,
+    here_at,
+)
 from jupyter_continuum.analysis.cuts import Chunk, Layout, chunk_lengths, cut
+from jupyter_continuum.analysis.gathering import Gathering, Made
 from jupyter_continuum.analysis.method import Analysis, InOrder
 from jupyter_continuum.analysis.on_device import compute
-from jupyter_continuum.analysis.placement import Kind, admit
-from jupyter_continuum.analysis.sources import GraphPart, Kept, Source, as_source, load
+from jupyter_continuum.analysis.placement import AHEAD, Kind, admit
+from jupyter_continuum.analysis.shares import Run, Shares, run_length
+from jupyter_continuum.analysis.sources import GraphPart, Kept, Source, ZarrArray, as_source, load
 from jupyter_continuum.errors import AnalysisError
 
 R = TypeVar("R")
 WANTED = {True: 1 << 30, False: 1 << 28}
-"""Bytes of a chunk on a device, and on a CPU. One pass over 128 MB takes an H200 30 us, a task of
-Dask some 500 us."""
+"""Bytes that a task takes on a device, and on a CPU. One pass over 128 MB takes an H200 30 us, a
+task of Dask some 500 us."""
 LEAST = 1 << 23
 """No chunk is cut below this to occupy more workers."""
-LOOK_SECONDS = 5.0
-"""How often newly joined workers are looked for."""
+SLOWER = 2.0
+"""How many times as long a chunk takes somewhere before it is done a second time elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +61,51 @@ def run(
     """What ``analysis`` finds in ``array``: a NumPy, Dask, zarr or xarray array, or a zarr path.
 
     With ``client`` (a Dask Client) on the workers of its cluster, else in the threads of this
-    process. Each chunk is one task: it is loaded, analysed and reduced to a small partial where
-    it runs, so the array may be larger than all memory. A chunk is some whole storage blocks,
-    at most 1 GiB on GPUs and 256 MiB where CPUs take part, and less where memory is short.
-    Where workers differ in speed, the first chunks measure them, and a slower worker gets a
-    chunk only if it is not what the others would have to wait for.
+    process. Each chunk is loaded, analysed and reduced to a small partial where it is computed, so
+    the array may be larger than all memory. A chunk is some whole storage blocks, 256 MiB where
+    CPUs take part and else 1 GiB at most, and less where memory is short; a GPU beside CPUs takes
+    several in one task. Where workers differ in speed, the first chunks measure them, and a slower
+    worker gets a chunk only if it is not what the others would have to wait for.
+
+    A path or URL of a zarr array is opened by the workers: it is enough that some of them can.
+
+    Partials that are not small are combined at each site before they come here, and always along
+    one tree over the chunks: with the same chunks and one array library, the same result to the
+    bit, whoever computed what and was done first.
 
     AnalysisError for an empty array, for one that does not fit the analysis, and where a chunk
     fits on no worker. Half precision is computed as single.
     """
-    source = as_source(array)
-    _check(source)
-    layout = analysis.layout(source.shape, np.dtype(source.dtype))
-    crew: Crew = Here() if client is None else OnCluster(client)
+    source, crew = _begin(array, client)
     try:
-        chunks = cut(source.shape, _lengths(source, layout, crew.look()), layout)
-        combined: InOrder[Any] = InOrder(len(chunks), analysis.combine)
-        for chunk, partial, done in _each(crew, _Task(analysis), source, chunks):
-            combined.add(chunk.index, partial)
+        layout = analysis.layout(source.shape, np.dtype(source.dtype))
+        lengths = _lengths(source, layout, crew.look())
+        chunks = cut(source.shape, lengths, layout)
+        gathering = Gathering(crew, analysis, len(chunks))
+        for run, made, held, done in _each(crew, analysis, source, chunks, gathering):
+            gathering.add(run, made, held)
             if progress:
                 progress(done)
+        combined = gathering.result
     finally:
         crew.close()
-    return analysis.finalise(combined.result)
+    return analysis.finalise(combined)
+
+
+def _begin(array: Any, client: Any) -> tuple[Source, Crew]:
+    """What is read, and who reads it: what a path leads to is seen by the workers alone."""
+    crew: Crew
+    if client is not None and isinstance(array, str | Path):
+        cluster = OnCluster(client, store=str(array))
+        source: Source = ZarrArray.seen(str(array), cluster.found())
+        crew = cluster
+    else:
+        source = as_source(array)
+        crew = Here() if client is None else OnCluster(client, sites=not source.settled)
+    if not all(source.shape):
+        crew.close()
+        raise AnalysisError(f"An array of shape {tuple(source.shape)} holds nothing to analyse.")
+    return source, crew
 
 
 def keep(analysis: Analysis[Any, Any], array: Any, *, client: Any = None) -> Kept:
@@ -82,13 +115,13 @@ def keep(analysis: Analysis[Any, Any], array: Any, *, client: Any = None) -> Kep
     longest time goes to its worker's host memory. With ``client`` the chunks stay until the
     result is no longer referred to.
     """
-    source = as_source(array)
-    _check(source)
-    layout = analysis.layout(source.shape, np.dtype(source.dtype))
-    if layout.halo:
-        raise AnalysisError(f"{type(analysis).__name__} needs neighbours: its array is not kept.")
-    crew: Crew = Here() if client is None else OnCluster(client)
+    source, crew = _begin(array, client)
     try:
+        layout = analysis.layout(source.shape, np.dtype(source.dtype))
+        if layout.halo:
+            raise AnalysisError(
+                f"{type(analysis).__name__} needs neighbours: its array is not kept."
+            )
         lengths = _lengths(source, layout, crew.look())
     finally:
         crew.close()
@@ -114,16 +147,22 @@ def upload(_: Any, block: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What runs on a worker, once for each chunk."""
+    """What runs on a worker, once for each run of chunks."""
 
     analysis: Analysis[Any, Any]
 
-    def __call__(self, chunk: Chunk, part: Any, *inputs: Any) -> tuple[Any, float]:
-        """The partial, and the seconds that it took."""
+    def __call__(self, chunks: Sequence[Chunk], numbers: Sequence[int], *given: Any) -> Made:
+        """``given`` is each chunk's part and the ``numbers`` of its inputs, chunk after chunk."""
+        from dask.sizeof import sizeof
+
         start = time.perf_counter()
-        block = load(part, inputs)
-        partial = compute(self.analysis.partial, (block,), {"chunk": chunk})
-        return partial, time.perf_counter() - start
+        combined: InOrder[Any] = InOrder(len(chunks), self.analysis.combine)
+        left = iter(given)
+        for at, (chunk, number) in enumerate(zip(chunks, numbers, strict=True)):
+            block = load(next(left), [next(left) for _ in range(number)])
+            combined.add(at, compute(self.analysis.partial, (block,), {"chunk": chunk}))
+        seconds = (time.perf_counter() - start) / len(chunks)
+        return Made(combined.result, seconds, sizeof(combined.result), here_at())
 
 
 @dataclass(slots=True)
@@ -131,78 +170,126 @@ class _Tally:
     """What is known of workers that are alike."""
 
     seconds: list[float] = field(default_factory=list)
+    """Of one chunk, by each task."""
     running: int = 0
     done: int = 0
 
-    def kind(self, hands: Hands) -> Kind:
+    def kind(self, hands: Hands, wanted: int) -> Kind:
         median = statistics.median(self.seconds) if self.seconds else None
-        return Kind(hands.slots, median, self.running, hands.accelerated)
+        return Kind(hands.slots, median, self.running, hands.accelerated, wanted, hands.name)
 
 
-def _each(crew: Crew, task: _Task, source: Source, chunks: Sequence[Chunk]) -> Any:
-    """Chunk, partial and progress of each chunk, as they are done.
+def _each(
+    crew: Crew,
+    analysis: Analysis[Any, Any],
+    source: Source,
+    chunks: Sequence[Chunk],
+    gathering: Gathering[Any],
+) -> Iterator[tuple[Run, Made, Any, Progress]]:
+    """What each task made, as they are done.
 
     What a slower kind has not done when a faster one has nothing left to do is repeated there,
     and the first partial counts: a chunk may be far slower than those that were measured.
     """
-    waiting = list(reversed(chunks))
-    running: dict[Future[Any], tuple[Chunk, str]] = {}
+    running: dict[Future[Any], tuple[Run, str, Started]] = {}
     tallies: dict[str, _Tally] = {}
     finished: set[int] = set()
     repeated: set[int] = set()
-    looked = -LOOK_SECONDS
-    hands: Mapping[str, Hands] = {}
+    done = 0
+    hands = crew.look()
+    looked = time.monotonic()
+    shares = Shares(len(chunks), _slots(hands))
 
-    def start(name: str, chunk: Chunk) -> None:
-        part, inputs = _split(source.part(chunk))
-        running[crew.start(name, task, chunk, part, *inputs)] = (chunk, name)
-        tallies[name].running += 1
+    def start(key: str, run: Run) -> None:
+        own = chunks[run.start : run.stop]
+        parts = [_split(source.part(chunk)) for chunk in own]
+        given = [each for part, inputs in parts for each in (part, *inputs)]
+        numbers = [len(inputs) for _, inputs in parts]
+        task = _Task(analysis)
+        started = crew.start(key, task, own, numbers, *given, leave=gathering.leave)
+        running[started.future] = (run, key, started)
+        tallies[key].running += len(run)
 
-    while len(finished) < len(chunks):
+    while done < len(chunks):
         if time.monotonic() - looked > LOOK_SECONDS:
             hands, looked = crew.look(), time.monotonic()
-            for name in hands:
-                tallies.setdefault(name, _Tally())
-        names = list(hands)
-        kinds = [tallies[name].kind(hands[name]) for name in names]
-        for name, number in zip(names, admit(len(waiting), kinds), strict=True):
-            for _ in range(number):
-                start(name, waiting.pop())
-        if not waiting:
-            for name, chunk in _repeats(running, names, kinds, finished | repeated):
-                repeated.add(chunk.index)
-                start(name, chunk)
+            for future, (run, key, _) in list(running.items()):
+                if key not in hands:  # all of them have gone
+                    future.cancel()
+                    del running[future]
+                    others = {other.start for other, _, _ in running.values()}
+                    if run.start not in finished | others:
+                        shares.put_back(run)
+        keys = list(hands)
+        wanted = {key: _wanted(source, chunks[0], hands[key]) for key in keys}
+        kinds = [tallies.setdefault(key, _Tally()).kind(hands[key], wanted[key]) for key in keys]
+        longest = max(wanted.values())
+        for key, kind, number in zip(keys, kinds, admit(len(shares), kinds), strict=True):
+            most = run_length(kind.run, number + kind.running, kind.slots * AHEAD)
+            last = kind.run < longest
+            while number > 0 and (taken := shares.take(hands[key].site, most, last=last)):
+                start(key, taken)
+                number -= len(taken)
+        if not shares:
+            for key, run in _repeats(running, keys, kinds, finished | repeated):
+                repeated.add(run.start)
+                start(key, run)
         for future in wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED).done:
-            chunk, name = running.pop(future)
-            tallies[name].running -= 1
-            partial, seconds = future.result()
-            tallies[name].seconds.append(max(seconds, 1e-9))
-            if chunk.index in finished:
+            run, key, started = running.pop(future)
+            tallies[key].running -= len(run)
+            made = future.result()
+            tallies[key].seconds.append(max(made.seconds, 1e-9))
+            if run.start in finished:
                 continue
-            finished.add(chunk.index)
-            tallies[name].done += 1
-            by = {each: tally.done for each, tally in tallies.items()}
-            yield chunk, partial, Progress(len(finished), len(chunks), by)
+            finished.add(run.start)
+            done += len(run)
+            tallies[key].done += len(run)
+            yield run, made, started.held, Progress(done, len(chunks), _by_model(hands, tallies))
+
+
+def _slots(hands: Mapping[str, Hands]) -> dict[str, int]:
+    """Of each site."""
+    found: dict[str, int] = {}
+    for each in hands.values():
+        found[each.site] = found.get(each.site, 0) + each.slots
+    return found
+
+
+def _by_model(hands: Mapping[str, Hands], tallies: Mapping[str, _Tally]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for key, tally in tallies.items():
+        name = hands[key].name if key in hands else key
+        found[name] = found.get(name, 0) + tally.done
+    return found
+
+
+def _wanted(source: Source, chunk: Chunk, hands: Hands) -> int:
+    """How many chunks a task of these hands takes. What lies on workers is not brought together."""
+    if source.settled:
+        return 1
+    lengths = [each.stop - each.start for each in chunk.region]
+    size = int(np.prod(lengths, dtype=np.int64)) * np.dtype(source.dtype).itemsize
+    return max(1, int(WANTED[hands.accelerated] // max(1, size)))
 
 
 def _repeats(
-    running: Mapping[Future[Any], tuple[Chunk, str]],
-    names: Sequence[str],
+    running: Mapping[Future[Any], tuple[Run, str, Started]],
+    keys: Sequence[str],
     kinds: Sequence[Kind],
     not_again: set[int],
-) -> list[tuple[str, Chunk]]:
-    """Chunks of slower kinds, for free slots of the fastest."""
-    known = {name: kind for name, kind in zip(names, kinds, strict=True) if kind.seconds}
+) -> list[tuple[str, Run]]:
+    """Runs of slower kinds, for free slots of the fastest."""
+    known = {key: kind.seconds for key, kind in zip(keys, kinds, strict=True) if kind.seconds}
     if not known:
         return []
-    fastest = min(known, key=lambda name: known[name].seconds or 0)
-    free = known[fastest].slots - known[fastest].running
+    fastest = min(known, key=lambda key: known[key])
+    kind = kinds[keys.index(fastest)]
     slow = [
-        chunk
-        for chunk, name in running.values()
-        if name != fastest and chunk.index not in not_again
+        run
+        for run, key, _ in running.values()
+        if run.start not in not_again and known.get(key, np.inf) > SLOWER * known[fastest]
     ]
-    return [(fastest, chunk) for chunk in slow[: max(0, free)]]
+    return [(fastest, run) for run in slow[: max(0, kind.slots - kind.running)]]
 
 
 def _split(part: Any) -> tuple[Any, Sequence[Any]]:
@@ -210,11 +297,6 @@ def _split(part: Any) -> tuple[Any, Sequence[Any]]:
     if isinstance(part, tuple) and part and isinstance(part[0], GraphPart):
         return part
     return part, ()
-
-
-def _check(source: Source) -> None:
-    if not all(source.shape):
-        raise AnalysisError(f"An array of shape {tuple(source.shape)} holds nothing to analyse.")
 
 
 def _lengths(source: Source, layout: Layout, hands: Mapping[str, Hands]) -> tuple[int, ...]:

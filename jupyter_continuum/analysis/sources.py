@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from jupyter_continuum.analysis.cuts import Chunk, Region
 from jupyter_continuum.errors import AnalysisError
 
@@ -32,6 +34,10 @@ class Source(Protocol):
     def blocks(self) -> tuple[int, ...] | None:
         """Lengths of a storage block, where it is stored in any."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether chunks lie on workers, where they should be computed."""
+
     def part(self, chunk: Chunk) -> Any:
         """What travels for a chunk: `load` reads it. It may be a future of Dask."""
 
@@ -41,10 +47,25 @@ def load(part: Any, inputs: Sequence[Any] = ()) -> Any:
     return part.read(inputs) if isinstance(part, ZarrPart | GraphPart) else part
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a worker sees of an array that is stored where it is."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    blocks: tuple[int, ...]
+
+
+def look_at(place: str) -> Found:
+    """The array at a path or URL, seen from this process."""
+    array = _open_zarr(place)
+    return Found(tuple(array.shape), str(array.dtype), tuple(array.shards or array.chunks))
+
+
 def as_source(array: Any) -> Source:
     """The source for ``array``; AnalysisError names what there are."""
     if isinstance(array, str | Path):
-        return ZarrArray.open(str(array))
+        return ZarrArray.seen(str(array), look_at(str(array)))
     if hasattr(array, "part") and hasattr(array, "blocks"):
         found: Source = array
         return found
@@ -69,6 +90,7 @@ class HostArray:
 
     array: Any
     blocks: tuple[int, ...] | None = None
+    settled: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,11 +123,11 @@ class ZarrArray:
     shape: tuple[int, ...]
     dtype: Any
     blocks: tuple[int, ...] | None
+    settled: bool = False
 
     @classmethod
-    def open(cls, place: str) -> ZarrArray:
-        array = _open_zarr(place)
-        return cls(place, array.shape, array.dtype, array.shards or array.chunks)
+    def seen(cls, place: str, found: Found) -> ZarrArray:
+        return cls(place, found.shape, np.dtype(found.dtype), found.blocks)
 
     @classmethod
     def of(cls, array: Any) -> Source:
@@ -114,7 +136,8 @@ class ZarrArray:
             from dask.array import from_zarr
 
             return DaskArray(from_zarr(array))
-        return cls.open(str(Path(root) / array.path))
+        place = str(Path(root) / array.path)
+        return cls.seen(place, look_at(place))
 
     def part(self, chunk: Chunk) -> ZarrPart:
         return ZarrPart(self.place, chunk.outer)
@@ -177,6 +200,7 @@ class DaskArray:
         self.shape: tuple[int, ...] = array.shape
         self.dtype: Any = array.dtype
         self.blocks: tuple[int, ...] | None = array.chunksize
+        self.settled = bool(_futures(array.__dask_graph__()))
         self._checked = False
         self._futures: dict[Any, Any] | None = None
         """Of the whole array, once a chunk needed one."""
@@ -238,6 +262,7 @@ class Kept:
     """Of its chunks: every analysis of it takes these."""
     chunks: tuple[Any, ...]
     """By index: a DeviceChunk, or the future of one."""
+    settled: bool = True
 
     @property
     def blocks(self) -> tuple[int, ...]:

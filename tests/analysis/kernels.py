@@ -52,6 +52,27 @@ class Total(Analysis[tuple[Any, int], Sum]):
 
 
 @dataclass(frozen=True)
+class Joined(Analysis[Any, Any]):
+    """Partials are arrays, added or put one after another."""
+
+    add: bool
+
+    def layout(self, shape: tuple[int, ...], dtype: Any) -> Layout:
+        return Layout(axes=(0,))
+
+    def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:
+        return block
+
+    def combine(self, first: Any, second: Any) -> Any:
+        import numpy as np
+
+        return first + second if self.add else np.concatenate([first, second])
+
+    def finalise(self, partial: Any) -> Any:
+        return partial
+
+
+@dataclass(frozen=True)
 class Borders(Analysis[int, int]):
     """How many elements of `numpy.arange` do not see the neighbours they should."""
 

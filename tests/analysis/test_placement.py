@@ -82,6 +82,15 @@ def test_what_is_not_measured_gets_one_chunk_to_be_measured_by() -> None:
     assert admit(100, [cpu, Kind(4)]) == (1, 1)
 
 
+def test_kinds_of_one_model_at_several_sites_start_together_and_share() -> None:
+    """Also where a task takes so many chunks that one site could take them all."""
+    north, south = Kind(2, model="CPU"), Kind(6, model="CPU")
+    assert admit(100, [north, south]) == (4, 12)
+    north, south = Kind(2, run=64, model="CPU"), Kind(6, run=64, model="CPU")
+    assert admit(16, [north, south]) == (4, 12)
+    assert admit(1000, [Kind(1, run=4, accelerated=True), Kind(9)]) == (8, 1)
+
+
 def test_a_kind_without_measure_cannot_be_placed() -> None:
     with pytest.raises(ValueError, match="measured seconds"):
         place(3, [Kind(1)])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 
 from jupyter_continuum.analysis import scan
 from jupyter_continuum.analysis.backends import Backend
-from jupyter_continuum.analysis.crew import Hands
+from jupyter_continuum.analysis.crew import Hands, Here, Started
 from jupyter_continuum.analysis.cuts import Layout, chunk_lengths, cut
 from jupyter_continuum.analysis.method import InOrder
 from jupyter_continuum.analysis.scan import Progress, keep, run
@@ -90,6 +91,30 @@ def test_partials_are_combined_in_order_whenever_they_come(count: int, data: st.
     assert results[0] == results[1]
     plain = results[0].replace("(", "").replace(")", "")
     assert plain == "".join(f"{index}," for index in range(count))
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_gpu_beside_cpus_takes_several_chunks_in_one_task(
+    mixed: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit what one chunk at a time gives: floats, whose sum depends on the order."""
+    monkeypatch.setattr(scan, "WANTED", {True: 16_000, False: 4000})
+    monkeypatch.setattr(scan, "LEAST", 4000)
+    x = np.random.default_rng(4).normal(size=(1200, 40))
+    lengths: list[int] = []
+    found = run(Total(), x, client=mixed)
+    make = scan.Run.__len__
+
+    def counted(one: scan.Run) -> int:
+        lengths.append(make(one))
+        return lengths[-1]
+
+    monkeypatch.setattr(scan.Run, "__len__", counted)
+    assert run(Total(), x, client=mixed) == found
+    assert max(lengths) == 4
+    monkeypatch.setattr(scan, "WANTED", {True: 4000, False: 4000})
+    assert run(Total(), x, client=mixed) == found
+    assert found.chunks > 90
 
 
 def sources(folder: Path) -> dict[str, Any]:
@@ -166,15 +191,50 @@ def test_a_kept_array_is_uploaded_once(mixed: Client, device: Backend) -> None:
     assert keep(Total(), X).chunks[0].resident
 
 
-def test_an_error_of_a_worker_is_the_errors_own(mixed: Client) -> None:
-    with pytest.raises(AnalysisError, match="cannot be read as zarr"):
-        run(Total(), as_source_at("/nowhere/x.zarr"), client=mixed)
+@pytest.mark.usefixtures("small_chunks")
+def test_what_only_some_workers_can_open_is_read_by_those(mixed: Client, tmp_path: Path) -> None:
+    """A relative path: the worker ``gpu`` stands where it leads somewhere, nobody else does."""
+    zarr.create_array(str(tmp_path / "only.zarr"), data=X, chunks=(7, 11))
+    at = [address_of(mixed, "gpu")]
+    before = mixed.run(os.getcwd, workers=at)
+    mixed.run(os.chdir, str(tmp_path), workers=at)
+    try:
+        seen: list[Progress] = []
+        assert run(Total(), "only.zarr", client=mixed, progress=seen.append).sum == X.sum()
+        assert seen[-1].by == {"a device that is none": seen[-1].total}
+    finally:
+        mixed.run(os.chdir, *before.values(), workers=at)
 
 
-def as_source_at(place: str) -> Any:
-    from jupyter_continuum.analysis.sources import ZarrArray
+def address_of(client: Client, name: str) -> str:
+    """Of the worker of that name."""
+    known = client.scheduler_info(n_workers=-1)["workers"]
+    return next(address for address, about in known.items() if about["name"] == name)
 
-    return ZarrArray(place, X.shape, X.dtype, None)
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("/nowhere/x.zarr", "None of the 2 workers can read it: /nowhere/x.zarr on .* as zarr"),
+        ("nosuch://there/x.zarr", "None of the 2 workers .* nosuch"),
+    ],
+)
+def test_what_no_worker_can_open_is_a_sentence(mixed: Client, place: str, says: str) -> None:
+    with pytest.raises(AnalysisError, match=says):
+        run(Total(), place, client=mixed)
+
+
+def test_what_is_not_the_same_for_all_workers_is_refused(mixed: Client, tmp_path: Path) -> None:
+    before = mixed.run(os.getcwd)
+    for name, array in (("gpu", X), ("plain", X[:, :7])):
+        zarr.create_array(str(tmp_path / name / "x.zarr"), data=array)
+        mixed.run(os.chdir, str(tmp_path / name), workers=[address_of(mixed, name)])
+    try:
+        with pytest.raises(AnalysisError, match=r"not the same array .*\(120, 40\).*\(120, 7\)"):
+            run(Total(), "x.zarr", client=mixed)
+    finally:
+        for address, folder in before.items():
+            mixed.run(os.chdir, folder, workers=[address])
 
 
 @pytest.mark.parametrize(
@@ -208,7 +268,7 @@ def test_a_worker_without_the_package_says_what_brings_it() -> None:
         load(broken)
 
 
-class Unequal:
+class Unequal(Here):
     """A fast and a slow kind in one process; the slow one waits until it is let go."""
 
     def __init__(self) -> None:
@@ -219,14 +279,14 @@ class Unequal:
     def look(self) -> Mapping[str, Hands]:
         return {name: Hands(name, 1, name == "fast", 1 << 30) for name in self.pools}
 
-    def start(self, name: str, work: Callable[..., Any], *given: Any) -> Future[Any]:
-        self.started.append(name)
+    def start(self, key: str, work: Callable[..., Any], *given: Any, leave: bool) -> Started:
+        self.started.append(key)
 
         def slowly(*given: Any) -> Any:
             self.let_go.wait(30)
             return work(*given)
 
-        return self.pools[name].submit(slowly if name == "slow" else work, *given)
+        return Started(self.pools[key].submit(slowly if key == "slow" else work, *given))
 
     def close(self) -> None:
         self.let_go.set()
