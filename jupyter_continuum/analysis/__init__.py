@@ -23,6 +23,7 @@ components    principal components
 clusters      k-means
 anomalies     rolling anomalies of sensor series
 climate       monthly climatology, trend and anomalies of fields over time
+histogram     quantiles of all values, or of each cell over time
 segmentation  objects in images larger than memory
 montecarlo    means of functions of random numbers
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from jupyter_continuum.analysis.clusters import k_means
     from jupyter_continuum.analysis.components import PrincipalComponents
     from jupyter_continuum.analysis.device import backend, use
+    from jupyter_continuum.analysis.histogram import quantiles
     from jupyter_continuum.analysis.method import Analysis
     from jupyter_continuum.analysis.montecarlo import monte_carlo
     from jupyter_continuum.analysis.scan import keep, run
@@ -63,6 +65,7 @@ _WHERE = {
     "k_means": "clusters",
     "keep": "scan",
     "monte_carlo": "montecarlo",
+    "quantiles": "histogram",
     "run": "scan",
     "use": "device",
 }
@@ -82,6 +85,7 @@ __all__ = [
     "keep",
     "monte_carlo",
     "on_device",
+    "quantiles",
     "run",
     "use",
 ]
