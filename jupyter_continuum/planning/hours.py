@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import BaseModel
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobTimes:
+
+class JobTimes(BaseModel):
     """The changes of one job. None: not yet, or unknown."""
 
     asked: datetime | None = None

@@ -15,7 +15,7 @@ from jupyter_continuum.runs.lending import Others, Tell, cluster_for
 from jupyter_continuum.runs.notebook import kernel_of, read_notebook
 from jupyter_continuum.runs.output import reserved
 from jupyter_continuum.runs.parameters import check_parameters
-from jupyter_continuum.runs.recording import Recording, State
+from jupyter_continuum.runs.run_record import Recording, State
 
 if TYPE_CHECKING:
     from jupyter_continuum.runs.cells import Cell

@@ -2,9 +2,9 @@
 
 from jupyter_continuum.workbench.cluster import Cluster
 from jupyter_continuum.workbench.connecting import connect
+from jupyter_continuum.workbench.keep_result import record
 from jupyter_continuum.workbench.launching import attach, launch, stop
 from jupyter_continuum.workbench.listings import Listing, clusters, foreign_clusters, offers, sites
-from jupyter_continuum.workbench.recording import record
 
 __all__ = [
     "Cluster",

@@ -1,11 +1,4 @@
-import type {
-  ICluster,
-  IDevice,
-  IGroup,
-  IOffer,
-  ISite,
-  IWorker
-} from './wire';
+import type { ICluster, IDevice, IGroup, IOffer, ISite, IWorker } from './wire';
 
 /** What to show of what there is. Pure. */
 

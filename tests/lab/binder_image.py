@@ -147,21 +147,3 @@ def _end(image: Image, pod: subprocess.Popen[bytes]) -> None:
                 continue
         psutil.wait_procs(left, timeout=5)
     pod.wait()
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    processes: int
-    gigabytes: float
-    """Resident, shared pages shared out (PSS)."""
-
-
-def memory_of(processes: list[psutil.Process]) -> Memory:
-    """What they hold together."""
-    found = []
-    for process in processes:
-        try:
-            found.append(process.memory_full_info().pss)
-        except psutil.NoSuchProcess:
-            continue
-    return Memory(len(found), sum(found) / 1e9)

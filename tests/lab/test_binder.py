@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.lab.binder_image import Image, build, clone, memory_of, started
+from tests.lab.binder_image import Image, build, clone, started
 from tests.lab.conftest import PATIENCE_MS, SCREENSHOTS
+from tests.memory import held_by
 from tests.server.jupyter_process import TOKEN
 from tests.test_tracked_files import ROOT
 
@@ -98,10 +99,8 @@ def test_the_badge_opens_the_first_lesson_beside_the_panel(
         expect(lesson.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
         SCREENSHOTS.mkdir(exist_ok=True)
         page.screenshot(path=SCREENSHOTS / "binder.png")
-        used = memory_of(image.processes())
+        used = held_by(each.pid for each in image.processes())
     with capsys.disabled():
-        print(
-            f"\nBinder after the first lesson: {used.gigabytes:.2f} GB, {used.processes} processes"
-        )
+        print(f"\nBinder after lesson 1: {used.bytes / 1e9:.2f} GB, {used.processes} processes")
     assert used.processes > 8
-    assert 0.2 < used.gigabytes < LIMIT_GB
+    assert 0.2 < used.bytes / 1e9 < LIMIT_GB

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psutil
-
 from jupyter_continuum.cli.playground import leftovers
+from tests.memory import held_by
 
 EVERY_SECONDS = 2.0
 
@@ -17,10 +16,10 @@ EVERY_SECONDS = 2.0
 @dataclass(slots=True)
 class Memory:
     peak: int = 0
-    """Bytes: PSS, which shares out what several processes have in common."""
+    """Bytes."""
 
     def look(self) -> None:
-        self.peak = max(self.peak, sum(map(_pss, leftovers())))
+        self.peak = max(self.peak, held_by(leftovers()).bytes)
 
 
 @contextmanager
@@ -40,10 +39,3 @@ def peak_memory() -> Iterator[Memory]:
     finally:
         over.set()
         thread.join()
-
-
-def _pss(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_full_info().pss)
-    except psutil.Error:  # ended meanwhile
-        return 0

@@ -13,7 +13,7 @@ import pytest
 from pyarrow.parquet import read_table
 
 from jupyter_continuum.errors import RunError
-from jupyter_continuum.runs.recorded import recorded
+from jupyter_continuum.runs.kept_results import kept_results
 from jupyter_continuum.runs.sweep.folder import Folder, Record, Sweep, digest_of, opened
 from jupyter_continuum.runs.sweep.progress import Progress, duration
 from jupyter_continuum.runs.sweep.results import table_of, write_csv, write_parquet
@@ -162,9 +162,9 @@ def test_what_is_recorded_twice_counts_once_and_a_broken_notebook_holds_nothing(
     ]
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps({"cells": [{"outputs": outputs}, {"cell_type": "markdown"}]}))
-    assert recorded(path) == {"loss": -math.inf}
+    assert kept_results(path) == {"loss": -math.inf}
     path.write_text('{"cells"')
-    assert recorded(path) == recorded(tmp_path / "none.ipynb") == {}
+    assert kept_results(path) == kept_results(tmp_path / "none.ipynb") == {}
 
 
 def test_progress_says_what_is_left_as_soon_as_that_can_be_known() -> None:

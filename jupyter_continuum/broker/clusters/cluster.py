@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,8 +20,6 @@ from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.home import Home
 from jupyter_continuum.broker.clusters.hub_control import HubControl, News
 from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
-from jupyter_continuum.broker.clusters.job_logs import read_logs
-from jupyter_continuum.broker.clusters.joining import SCHEDULER
 from jupyter_continuum.broker.clusters.ledger import Ledger
 from jupyter_continuum.broker.clusters.links import Links
 from jupyter_continuum.broker.clusters.metered import read_energy
@@ -32,9 +29,7 @@ from jupyter_continuum.broker.clusters.starting import Starting
 from jupyter_continuum.broker.clusters.store import Store
 from jupyter_continuum.broker.front_door.door import Caller
 from jupyter_continuum.broker.sites.session import Session
-from jupyter_continuum.cluster.__main__ import DASHBOARD
 from jupyter_continuum.cluster.authority import Authority
-from jupyter_continuum.cluster.wide_link import wide_link_of_client
 from jupyter_continuum.errors import BrokerError, Unknown
 from jupyter_continuum.paths import private_dir, socket_dir
 from jupyter_continuum.planning.metering import Reading, latest
@@ -244,25 +239,10 @@ class Cluster:
 
     # What faces ask --------------------------------------------------------------------
 
-    async def attach(self, csr: str) -> dict[str, Any]:
-        """Let a client in: a leaf for its key, and how to reach the scheduler."""
+    async def settled(self) -> None:
+        """Return once it is decided whether a cluster that starts runs."""
         if self.state in ("starting", "running"):
             await self._starting.until_settled()
-        if self.state != "running":
-            raise Unknown(f"{self.name} is {self.state}. {self.reason}")
-        return {
-            "address": SCHEDULER,
-            "hub": str(self.folder / "hub.sock"),
-            "site": "home",
-            "config": wide_link_of_client(),
-            **self.home.sign(csr, f"{self.name}.client-{secrets.token_hex(4)}"),
-        }
-
-    def dashboard(self) -> dict[str, str]:
-        """Where Dask's pages are. Unknown when no scheduler shows any."""
-        if self.state != "running":
-            raise Unknown(f"{self.name} is {self.state}, and shows no pages. {self.reason}")
-        return {"socket": str(self.folder / DASHBOARD)}
 
     def group(self, name: str) -> Group:
         found = self.groups.get(name)
@@ -276,10 +256,6 @@ class Cluster:
         self.group(group).scale(jobs)
         self.save_later()
         self.changed()
-
-    async def logs(self, group: str, lines: int) -> dict[str, str]:
-        """The last lines of every job's log; a sentence where a site does not answer."""
-        return await read_logs([self.group(group)] if group else [*self.groups.values()], lines)
 
     # Ending ------------------------------------------------------------------------------
 

@@ -132,7 +132,7 @@ class Ledger:
     def _sum_up(self, job: JobFacts) -> None:
         if job.ended is None:
             return
-        ran = span(job.times, end=job.ended)
+        ran = span(job, end=job.ended)
         sums = self.earlier.get(job.group, EarlierFacts(group=job.group, ended=job.ended))
         self.earlier[job.group] = EarlierFacts(
             group=job.group,

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from jupyter_continuum.broker.clusters import kept
+from jupyter_continuum.broker.clusters import attaching, kept
 from jupyter_continuum.broker.clusters.basis import Counters, basis_of
 from jupyter_continuum.broker.clusters.clusters import Clusters
 from jupyter_continuum.broker.clusters.dry_run import dry_run
 from jupyter_continuum.broker.clusters.facts import cluster_facts, record_view
 from jupyter_continuum.broker.clusters.holding import Holding
+from jupyter_continuum.broker.clusters.job_logs import read_logs
 from jupyter_continuum.broker.clusters.ledger import Basis
 from jupyter_continuum.broker.clusters.policing import Policing
 from jupyter_continuum.broker.clusters.view import cluster_view
@@ -124,10 +125,10 @@ class ClusterMethods:
         return cluster_view(self._clusters.cluster(name))
 
     async def attach(self, *, name: str, csr: str) -> dict[str, Any]:
-        return await self._clusters.cluster(name).attach(csr)
+        return await attaching.attach(self._clusters.cluster(name), csr)
 
     async def dashboard(self, *, name: str) -> dict[str, str]:
-        return self._clusters.cluster(name).dashboard()
+        return attaching.dashboard(self._clusters.cluster(name))
 
     async def scale(self, *, name: str, group: str, jobs: int) -> ClusterView:
         if not isinstance(jobs, int) or not 0 <= jobs <= 10_000:
@@ -139,7 +140,9 @@ class ClusterMethods:
     async def logs(self, *, name: str, group: str = "", lines: int = 200) -> dict[str, str]:
         if not isinstance(lines, int) or not 1 <= lines <= 100_000:
             raise ContinuumError(f"{lines!r} is not a number of lines from 1 to 100000.")
-        return await self._clusters.cluster(name).logs(group, lines)
+        cluster = self._clusters.cluster(name)
+        groups = [cluster.group(group)] if group else [*cluster.groups.values()]
+        return await read_logs(groups, lines)
 
     async def stop(self, *, name: str) -> ClusterView:
         cluster = self._clusters.cluster(name)

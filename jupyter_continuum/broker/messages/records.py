@@ -22,8 +22,8 @@ MOST_GPUS = 64
 """Of one node."""
 
 
-class JobFacts(Message):
-    """One job that a site was asked for."""
+class JobFacts(JobTimes, Message):
+    """One job that a site was asked for, and when it changed."""
 
     group: str
     id: str = ""
@@ -34,22 +34,8 @@ class JobFacts(Message):
     """What its links rode on."""
     image: str = ""
     """The container image it ran in, with its digest."""
-    asked: datetime | None = None
-    started_after: datetime | None = None
-    """The last look that found it waiting."""
-    started: datetime | None = None
-    ended_after: datetime | None = None
-    """The last look that found it alive."""
-    ended: datetime | None = None
-    site_started: datetime | None = None
-    """By the site's clock."""
-    site_ended: datetime | None = None
     energy: list[Reading] = []
     """What the energy counters of its nodes, or its site's accounting, have counted."""
-
-    @property
-    def times(self) -> JobTimes:
-        return JobTimes(**{name: getattr(self, name) for name in JobTimes.__slots__})
 
 
 class EarlierFacts(Message):

@@ -57,7 +57,7 @@ def group_part(
 ) -> GroupPart:
     window = start if before is not None else None
     own = [job for job in facts.jobs if job.group == group.name]
-    spans = [span(job.times, start=window, end=end) for job in own]
+    spans = [span(job, start=window, end=end) for job in own]
     earlier, number = _earlier(group.name, facts, before)
     ran = total([*spans, *([earlier] if number else [])])
     kind = next((site.kind for site in facts.sites if site.id == group.site), "own")

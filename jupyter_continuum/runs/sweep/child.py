@@ -19,8 +19,8 @@ from papermill.log import logger
 from traitlets.config import Config
 
 from jupyter_continuum.runs.cells import Cell, CellClient
+from jupyter_continuum.runs.kept_results import kept_results
 from jupyter_continuum.runs.kernel_manager import QuietKernelManager
-from jupyter_continuum.runs.recorded import recorded
 from jupyter_continuum.runs.signals import ended_by_signals
 from jupyter_continuum.runs.sweep.folder import write_in_one_step
 from jupyter_continuum.runs.sweep.kernel import Fork, ForkedKernelManager, Task, fork_kernel
@@ -87,7 +87,7 @@ def _perform(order: Order, kernel: Fork | None) -> Ended:
         ended["state"], ended["error"] = "died", " ".join(str(error).split())[:300]
     except KeyboardInterrupt:
         ended["state"] = "interrupted"
-    ended["outputs"] = recorded(Path(order["output"]) if notebook is None else notebook)
+    ended["outputs"] = kept_results(Path(order["output"]) if notebook is None else notebook)
     return ended
 
 

@@ -41,9 +41,7 @@ function SiteDevices({ site }: { readonly site: ISiteDevices }): JSX.Element {
     <li className="jp-Continuum-siteDevices" data-devices-of={site.site}>
       <p className="jp-Continuum-siteDevicesHeader">
         <span>{site.site}</span>
-        <span className="jp-Continuum-workerNumber">
-          {sums(site)}
-        </span>
+        <span className="jp-Continuum-workerNumber">{sums(site)}</span>
       </p>
       <ul aria-label={trans.__('Devices of %1', site.site)}>
         {site.devices.slice(0, SHOWN_DEVICES).map(device => (

@@ -101,11 +101,7 @@ function Workers(props: {
     <>
       <ul className="jp-Continuum-workers" aria-label={trans.__('Workers')}>
         {props.workers.slice(0, SHOWN_WORKERS).map(worker => (
-          <Worker
-            key={worker.name}
-            cluster={props.cluster}
-            worker={worker}
-          />
+          <Worker key={worker.name} cluster={props.cluster} worker={worker} />
         ))}
       </ul>
       {hidden > 0 && (

@@ -1,4 +1,4 @@
-"""What a notebook has recorded, read from its file and without running anything.
+"""What a notebook has kept with ``jc.record``, read from its file and without running anything.
 
 It lies in the outputs as scrapbook keeps it (media type and metadata), so that scrapbook reads it.
 """
@@ -14,7 +14,7 @@ NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float(
 """JSON has no such numbers; they are kept as these words."""
 
 
-def recorded(notebook: Any) -> dict[str, Any]:  # a notebook, or the path of one
+def kept_results(notebook: Any) -> dict[str, Any]:  # a notebook, or the path of one
     """Values by name; of one that was recorded twice, the later. Empty for a file that is none."""
     found: dict[str, Any] = {}
     for cell in _cells(notebook):

@@ -1,4 +1,4 @@
-"""The record of one run: what was before it, and what is to be written after it."""
+"""The run record of one run: what was before it, and what is to be written after it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from jupyter_continuum.errors import RunError
-from jupyter_continuum.runs.recorded import MEDIA_TYPE
+from jupyter_continuum.runs.kept_results import MEDIA_TYPE
 
 
 def record(name: str, value: Any) -> None:  # whatever JSON can hold
