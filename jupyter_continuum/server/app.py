@@ -15,6 +15,7 @@ from jupyter_continuum.server.dashboard import DASHBOARD
 from jupyter_continuum.server.link import BrokerLink, Event
 from jupyter_continuum.server.passage import PASSAGE
 from jupyter_continuum.server.routes import ROUTES
+from jupyter_continuum.server.sweeps import SWEEPS
 
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
@@ -43,7 +44,7 @@ class ContinuumExtension(ExtensionApp):
             self.serverapp.io_loop.add_callback(self.link.warm_up)
 
     def initialize_handlers(self) -> None:
-        self.handlers.extend([*ROUTES, *DASHBOARD, *PASSAGE])
+        self.handlers.extend([*ROUTES, *DASHBOARD, *PASSAGE, *SWEEPS])
 
     async def stop_extension(self) -> None:
         """Ends this server's conversation; broker and clusters go on."""

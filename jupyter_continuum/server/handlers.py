@@ -56,28 +56,40 @@ class OfExtension(ExtensionHandlerMixin):
         return cast(HasLink, self.extensionapp).link
 
 
-class BrokerHandler(OfExtension, APIHandler):
-    """Forwards to the broker; an error of ours becomes ``{"message", "kind"}``."""
+class JsonHandler(OfExtension, APIHandler):
+    """Answers ``{"result"}``; an error of ours becomes ``{"message", "kind"}``."""
+
+    def answer(self, answer: Any) -> None:
+        # A list at the top of a JSON answer is refused by tornado.
+        self.finish({"result": answer})
+
+    def refuse(self, error: ContinuumError) -> None:
+        self.set_status(status_of(error))
+        self.finish({"message": str(error), "kind": type(error).__name__})
+
+
+class BrokerHandler(JsonHandler):
+    """Forwards to the broker."""
 
     async def ask(self, method: str, /, **params: Any) -> None:
         """Answer with what the broker answers."""
         try:
             answer = await self.link.call(method, **params)
         except ContinuumError as error:
-            self._refuse(error)
+            self.refuse(error)
             return
-        self._answer(answer)
+        self.answer(answer)
 
     async def ask_slowly(self, method: str, /, **params: Any) -> None:
         """Answer 202 when the broker takes its time: the rest comes as events."""
         try:
             answer = await self.link.call_within(PATIENCE_SECONDS, method, **params)
         except ContinuumError as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         if answer is None:
             self.set_status(202)
-        self._answer(answer)
+        self.answer(answer)
 
     def body(self, *names: str) -> dict[str, Any]:
         """The request's JSON object, which may hold these names and no other."""
@@ -88,11 +100,3 @@ class BrokerHandler(OfExtension, APIHandler):
         if unknown:
             raise HTTPError(400, f"Expected {', '.join(names)} and nothing else")
         return body
-
-    def _answer(self, answer: Any) -> None:
-        # A list at the top of a JSON answer is refused by tornado.
-        self.finish({"result": answer})
-
-    def _refuse(self, error: ContinuumError) -> None:
-        self.set_status(status_of(error))
-        self.finish({"message": str(error), "kind": type(error).__name__})

@@ -1,7 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import type { IContinuumApi } from './tokens';
+import type { IContinuumApi, ISweepApi } from './tokens';
 import type {
   ICluster,
   IDryRun,
@@ -9,7 +9,8 @@ import type {
   IProfile,
   IPrompt,
   IReach,
-  ISite
+  ISite,
+  ISweepView
 } from './wire';
 
 const BASE = 'jupyter-continuum/api';
@@ -25,8 +26,8 @@ export class ContinuumError extends Error {
   }
 }
 
-/** The routes of `jupyter_continuum/server/routes.py`. */
-export class ContinuumApi implements IContinuumApi {
+/** The routes of `jupyter_continuum/server/routes.py` and `sweeps.py`. */
+export class ContinuumApi implements IContinuumApi, ISweepApi {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
   async sites(retired: boolean): Promise<ISite[]> {
@@ -85,6 +86,10 @@ export class ContinuumApi implements IContinuumApi {
 
   async answer(id: string, value: string | null): Promise<void> {
     await this.ask('POST', ['prompts', id], { value });
+  }
+
+  async sweep(path: string, since: string): Promise<ISweepView> {
+    return this.ask('GET', ['sweep'], undefined, { path, since });
   }
 
   private async ask<T>(

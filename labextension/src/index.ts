@@ -15,6 +15,7 @@ import { changeOf } from './changes';
 import { addCommands } from './commands';
 import { ContinuumModel } from './model';
 import { ContinuumPanel } from './panel';
+import { sweepsPlugin } from './sweep/opening';
 import { IContinuumModel } from './tokens';
 
 export { IContinuumModel } from './tokens';
@@ -120,4 +121,4 @@ function askNewPrompts(model: IContinuumModel, actions: Actions): void {
   });
 }
 
-export default [modelPlugin, panelPlugin];
+export default [modelPlugin, panelPlugin, sweepsPlugin];

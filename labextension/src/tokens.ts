@@ -9,7 +9,8 @@ import type {
   IProfile,
   IPrompt,
   IReach,
-  ISite
+  ISite,
+  ISweepView
 } from './wire';
 
 /** The state of sites and clusters, for whoever wants to show it. */
@@ -34,6 +35,12 @@ export interface IContinuumApi {
   logs(name: string, group: string): Promise<Readonly<Record<string, string>>>;
   prompts(): Promise<IPrompt[]>;
   answer(id: string, value: string | null): Promise<void>;
+}
+
+/** What asks the server about a sweep's folder. */
+export interface ISweepApi {
+  /** All of it, or with `since` what an earlier answer did not have. */
+  sweep(path: string, since: string): Promise<ISweepView>;
 }
 
 /** One line of what is about to be launched. */

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_continuum.cli import main
+from jupyter_continuum.runs.sweep.view import look
 from tests.cli.commands import COMMAND, Ran, continuum, launch_span, names
 from tests.runs.notebooks import outputs, write
 
@@ -72,6 +73,9 @@ def test_all_combinations_run_on_a_cluster_of_their_own_and_a_failure_ends_none(
         in (ran.err)
     )
     assert "6 of 6 runs, 2 failed" in ran.err
+    seen = look(folder)
+    assert (seen.total, seen.ended, seen.going) == (6, 6, False)
+    assert json.loads((folder / "progress.json").read_text())["progress"]["ended"] == 6
     found = rows(folder)
     assert [row["outputs.total"] for row in found] == ["4", "4", "5", "5", "6", "6"]
     assert [row["params.k"] for row in found] == ["x", "[1]"] * 3

@@ -34,6 +34,7 @@ from jupyter_continuum.broker.messages.sites import (
 )
 from jupyter_continuum.planning.plan import GroupPlan, Plan
 from jupyter_continuum.planning.policy import Policy
+from jupyter_continuum.runs.sweep.view import SweepRow, SweepView
 from jupyter_continuum.sites.profile import PodFlavour, Profile
 
 WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
@@ -63,6 +64,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "IPlan": Plan,
     "IProfile": Profile,
     "IPod": PodFlavour,
+    "ISweepRow": SweepRow,
+    "ISweepView": SweepView,
 }
 
 

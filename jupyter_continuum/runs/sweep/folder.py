@@ -4,6 +4,7 @@
 ``source.ipynb``     the notebook as it was then: all runs are of the same
 ``notebooks/``       one for each run, written by papermill while it runs
 ``records/``         one for each run that has ended, written in one step: so it is finished
+``progress.json``    how far the sweep is that runs there, and which runs are under way
 ``runs.csv``         the records as a table, and ``runs.parquet`` where pyarrow is installed
 ``kernels.log``      what kernels and their process printed past the notebook
 """
@@ -16,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any, Literal
 
 from jupyter_continuum.errors import RunError
 from jupyter_continuum.runs.notebook import Notebook
+from jupyter_continuum.runs.sweep.progress import Progress
 from jupyter_continuum.runs.sweep.values import Axes, spelled
 
 LOCK_SECONDS = 5
@@ -67,6 +69,11 @@ class Sweep:
     axes: Axes
 
 
+def digits(total: int) -> int:
+    """How many a run's number has in the names of its files."""
+    return len(str(total))
+
+
 def digest_of(notebook: Notebook) -> str:
     cells = [
         [cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells
@@ -85,13 +92,18 @@ class Folder:
         self.log = path / "kernels.log"
         self.csv = path / "runs.csv"
         self.parquet = path / "runs.parquet"
-        self._digits = len(str(total))
+        self._digits = digits(total)
 
     def notebook(self, number: int) -> Path:
         return self.path / "notebooks" / f"{number:0{self._digits}d}.ipynb"
 
     def _record(self, number: int) -> Path:
         return self.path / "records" / f"{number:0{self._digits}d}.json"
+
+    def tell(self, progress: Progress, under_way: Iterable[int]) -> None:
+        """For who watches the folder."""
+        told = {"progress": asdict(progress), "under_way": sorted(under_way)}
+        write_in_one_step(self.path / "progress.json", json.dumps(told))
 
     def write(self, record: Record) -> None:
         write_in_one_step(self._record(record.number), json.dumps(asdict(record)))
@@ -159,6 +171,21 @@ def _lock(descriptor: int, path: Path) -> None:
                     "Wait for it, or say --output with a new folder."
                 ) from error
             time.sleep(0.1)
+
+
+def in_use(path: Path) -> bool:
+    """Whether a sweep runs there. One that starts in this instant just tries again."""
+    try:
+        descriptor = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _agree(path: Path, sweep: Sweep, source: Path, folder: Folder) -> None:

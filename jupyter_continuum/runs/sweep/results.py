@@ -5,12 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_continuum.runs.sweep.folder import Record, write_in_one_step
+from jupyter_continuum.table import clean
 
+MOST_SIGNS = 500
+"""Of one value where a person looks at it; the notebook and the table have it whole."""
+EXACT = 2**53
+"""Integers beyond it are no numbers to JavaScript."""
+Shown = int | float | str | None
+"""A value as a face shows it; None is unknown."""
 Table = dict[str, list[Any]]
 """Columns by name, all of the same length; None where a run has no such value."""
 
@@ -31,6 +39,16 @@ def table_of(records: Iterable[Record]) -> Table:
         "attempts": [each.attempts for each in kept],
     }
     return table
+
+
+def shown(value: Any) -> Shown:
+    """A number that JSON and JavaScript have, else text; lists and dicts are JSON."""
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if math.isfinite(value) and abs(value) <= EXACT else str(value)
+    text = clean(str(_plain(value)))
+    return text if len(text) <= MOST_SIGNS else f"{text[: MOST_SIGNS - 1]}…"
 
 
 def write_csv(path: Path, table: Table) -> None:

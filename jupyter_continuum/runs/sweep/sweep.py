@@ -101,6 +101,7 @@ def perform(
         if not going.todo:
             going.write_table()
             return going.records
+        going.begin()
         chosen = use()
         try:
             with (
@@ -142,6 +143,10 @@ class _Going:
         self._prepared, self._folder, self._retry, self._watch = prepared, folder, retry, watch
         self._table_due = time.monotonic() + TABLE_SECONDS
 
+    def begin(self) -> None:
+        """What an earlier sweep told in this folder is not of this one."""
+        self._tell(0)
+
     def run_all(self, warm: Warm, sockets: Path, cluster: str, jobs: int) -> None:
         warm.wait_until_ready()
         began = time.monotonic()
@@ -158,7 +163,7 @@ class _Going:
                 for number in list(self._under_way):
                     self._take(number, _LOST)
                 warm.again()
-            self._watch.on_progress(self._progress(time.monotonic() - began))
+            self._watch.on_progress(self._tell(time.monotonic() - began))
             if time.monotonic() > self._table_due:
                 self._write_csv()
 
@@ -198,8 +203,8 @@ class _Going:
         self.records[number] = record
         self._watch.on_ended(record)
 
-    def _progress(self, seconds: float) -> Progress:
-        return Progress(
+    def _tell(self, seconds: float) -> Progress:
+        progress = Progress(
             total=len(self._prepared.runs),
             before=self._before,
             ended=len(self.records) - self._before,
@@ -207,6 +212,8 @@ class _Going:
             running=len(self._under_way),
             elapsed_seconds=seconds,
         )
+        self._folder.tell(progress, self._under_way)
+        return progress
 
     def write_table(self) -> None:
         write_parquet(self._folder.parquet, self._write_csv())
