@@ -85,6 +85,13 @@ def test_all_combinations_run_on_a_cluster_of_their_own_and_a_failure_ends_none(
     assert sorted(row["attempts"] for row in found) == ["1"] * 5 + ["2"]
     assert {(row["site"], row["energy_kwh"]) for row in found} == {("local", "")}
     assert (folder / "runs.parquet").exists()
+    record = json.loads((folder / "sweep.record.json").read_text())
+    assert [record["sweep"][each] for each in ("runs", "completed", "failed")] == [6, 4, 2]
+    assert record["sweep"]["axes"] == {"n": [1, 2, 3], "k": ["x", [1]]}
+    assert record["sweep"]["runs_here"] == [1, 2, 3, 4, 5, 6]
+    assert record["cluster"]["state"] == "stopped"
+    assert "as the sweep's own is" in record["sweep"]["energy_of_runs"]
+    assert "the sweep of a {n}.ipynb" in (folder / "sweep.record.html").read_text()
     assert "ValueError: bad" in outputs(folder / "notebooks" / "3.ipynb")
     assert names() == ["span"]
 
@@ -121,6 +128,8 @@ def test_after_kill_9_only_what_was_not_finished_is_run_again(cluster: str, tmp_
     ran = sweep(*words, "--resume")
     assert (ran.status, ran.err) == (0, "")
     assert f"Done: {folder / 'runs.csv'}" in ran.out
+    told = json.loads((folder / "sweep.record.json").read_text())["sweep"]
+    assert (told["runs_here"], told["runs_of_no_record"]) == ([3, 4, 5], [1, 2])
     again = (tmp_path / "begun").read_text().split()[len(first) :]
     assert sorted(again) == ["3", "4", "5"]
     assert [row["status"] for row in rows(folder)] == ["completed"] * 5

@@ -6,7 +6,7 @@ from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.messages.records import ClusterFacts, EnvironmentFacts
 from jupyter_continuum.cluster.environment import environment
 from jupyter_continuum.runs.record.make import make_record
-from jupyter_continuum.runs.record.model import Notebook, RunRecord
+from jupyter_continuum.runs.record.model import Notebook, RunRecord, SweepPart
 
 
 def facts_of(name: str) -> ClusterFacts:
@@ -15,8 +15,12 @@ def facts_of(name: str) -> ClusterFacts:
 
 
 def record_of(
-    name: str, *, notebook: Notebook | None = None, before: ClusterFacts | None = None
+    name: str,
+    *,
+    notebook: Notebook | None = None,
+    sweep: SweepPart | None = None,
+    before: ClusterFacts | None = None,
 ) -> RunRecord:
     """The record of a cluster that runs, or that has ended not too long ago."""
     client = EnvironmentFacts.read("client", environment())
-    return make_record(facts_of(name), client=client, notebook=notebook, before=before)
+    return make_record(facts_of(name), client=client, notebook=notebook, sweep=sweep, before=before)

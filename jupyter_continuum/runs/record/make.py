@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from jupyter_continuum.runs.record.model import (
     Notebook,
     PolicyFinding,
     RunRecord,
+    SweepPart,
     Versions,
 )
 from jupyter_continuum.runs.record.withheld import open_part
@@ -33,14 +34,16 @@ def make_record(
     *,
     client: EnvironmentFacts,
     notebook: Notebook | None = None,
+    sweep: SweepPart | None = None,
     before: ClusterFacts | None = None,
 ) -> RunRecord:
-    """The record of a cluster's life so far, or of one run on it.
+    """The record of a cluster's life so far, or of one run or sweep on it.
 
     ``before`` are the facts as the run began, on a cluster that it did not launch.
     """
     start = before.asked if before is not None else facts.started
-    end = notebook.ended if notebook is not None and before is not None else _end(facts)
+    work = notebook or sweep
+    end = work.ended if work is not None and before is not None else _end(facts)
     claims = claims_by_field(facts.claims)
     sites = [site_part(site, claims) for site in facts.sites]
     groups = [group_part(group, facts, before, claims, start, end) for group in facts.groups]
@@ -50,8 +53,11 @@ def make_record(
         written=facts.asked,
         start=start,
         end=end,
-        complete=facts.ended is not None or notebook is not None,
+        complete=facts.ended is not None or work is not None,
         notebook=_without_secrets(notebook),
+        sweep=None
+        if sweep is None
+        else sweep.model_copy(update={"axes": _axes(sweep.axes), "fixed": open_part(sweep.fixed)}),
         cluster=ClusterPart(
             name=facts.name,
             id=facts.id,
@@ -107,6 +113,12 @@ def _without_secrets(notebook: Notebook | None) -> Notebook | None:
     if notebook is None:
         return None
     return notebook.model_copy(update={"parameters": open_part(notebook.parameters)})
+
+
+def _axes(axes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """A list stays one, for the schema, where its name says that it is secret."""
+    opened = open_part(dict(axes))
+    return {name: each if isinstance(each, list) else [each] for name, each in opened.items()}
 
 
 def _in_order(said: Iterable[EnvironmentFacts]) -> list[EnvironmentFacts]:

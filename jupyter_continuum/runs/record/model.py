@@ -44,6 +44,36 @@ class Notebook(Part):
     ended: AwareDatetime
 
 
+class SweepPart(Part):
+    """A notebook that was run with many parameters, as far as all of its runs have come."""
+
+    notebook: str
+    digest: str
+    """SHA-256 of the notebook's cells, in hexadecimal digits; their outputs do not count."""
+    kernel: str
+    axes: dict[str, list[Any]]
+    """The values of each parameter, of which all combinations are run."""
+    fixed: dict[str, Any]
+    runs: int
+    """That there are to be."""
+    completed: int
+    failed: int
+    died: int
+    run_seconds: float
+    """Of all runs that have ended, added."""
+    started: AwareDatetime
+    """When the sweep began, or went on: what this record covers."""
+    ended: AwareDatetime
+    runs_here: tuple[int, ...]
+    """Numbers of the runs that ended between."""
+    runs_of_no_record: tuple[int, ...]
+    """They ended in a sweep that was killed before it could write its record."""
+    earlier_records: tuple[str, ...]
+    """Files of this folder, on what the same sweep did before."""
+    energy_of_runs: str
+    """How the table's column of energy is known, or why it is empty."""
+
+
 class ClusterPart(Part):
     name: str
     id: str
@@ -236,7 +266,8 @@ class RunRecord(Part):
     complete: bool
     """Nothing can be added: the run, or the cluster, has ended."""
     notebook: Notebook | None
-    """Null for interactive work."""
+    """Null for interactive work, and for a sweep."""
+    sweep: SweepPart | None
     cluster: ClusterPart
     gaps: tuple[Gap, ...]
     sites: tuple[SitePart, ...]

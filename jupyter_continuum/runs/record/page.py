@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from jupyter_continuum.runs.record.model import GroupPart, Quantity, RunRecord
+from jupyter_continuum.runs.record.model import GroupPart, Quantity, RunRecord, SweepPart
 from jupyter_continuum.table import as_html, clean
 
 Row = Sequence[object]
@@ -41,7 +41,8 @@ def body(record: RunRecord) -> str:
     parts = [
         _paragraph(_summary(record)),
         _section("To know", _list(record.notes)),
-        _section("Notebook", _notebook(record)),
+        _section("Notebook", "" if record.sweep else _notebook(record)),
+        _section("Sweep", _sweep(record.sweep) if record.sweep else ""),
         _section("Sites", _table(SITES, map(_site, record.sites))),
         _section("Workers", _table(WORKERS, map(_workers, record.groups))),
         _section("Hours", _table(HOURS, _hours(record))),
@@ -78,6 +79,8 @@ def _rules(record: RunRecord) -> str:
 
 def _title(record: RunRecord) -> str:
     what = record.notebook.output if record.notebook else f"the cluster {record.cluster.name}"
+    if record.sweep:
+        what = f"the sweep of {record.sweep.notebook}"
     return f"Run record of {clean(what)}"
 
 
@@ -109,6 +112,30 @@ def _notebook(record: RunRecord) -> str:
     parameters = ((name, repr(value)) for name, value in run.parameters.items())
     given = _table(("PARAMETER", "VALUE"), parameters) or _paragraph("No parameters were given.")
     return _table(("WHAT", "VALUE"), rows) + given
+
+
+def _sweep(sweep: SweepPart) -> str:
+    ended = sweep.completed + sweep.failed + sweep.died
+    rows: list[Row] = [
+        ("notebook", sweep.notebook),
+        ("SHA-256 of its cells", sweep.digest),
+        ("kernel", sweep.kernel),
+        ("runs", sweep.runs),
+        ("completed", sweep.completed),
+        ("failed", sweep.failed),
+        ("died", sweep.died),
+        ("not run", sweep.runs - ended),
+        ("seconds of all runs", f"{sweep.run_seconds:,.6g}"),
+        ("this record: from", f"{_moment(sweep.started)} UTC"),
+        ("to", f"{_moment(sweep.ended)} UTC"),
+        ("runs that ended in it", len(sweep.runs_here)),
+        ("runs of no record", len(sweep.runs_of_no_record)),
+        ("earlier records", ", ".join(sweep.earlier_records) or "none"),
+        ("energy of each run", sweep.energy_of_runs),
+    ]
+    values = [(name, ", ".join(map(repr, found))) for name, found in sweep.axes.items()]
+    values += [(name, repr(value)) for name, value in sweep.fixed.items()]
+    return _table(("WHAT", "VALUE"), rows) + _table(("PARAMETER", "VALUES"), values)
 
 
 def _site(site: Any) -> Row:  # a SitePart

@@ -6,6 +6,7 @@
 ``records/``         one for each run that has ended, written in one step: so it is finished
 ``progress.json``    how far the sweep is that runs there, and which runs are under way
 ``runs.csv``         the records as a table, and ``runs.parquet`` where pyarrow is installed
+``sweep.record.json`` what the sweep's cluster did for it, and ``sweep.record.html`` as a page
 ``kernels.log``      what kernels and their process printed past the notebook
 """
 

@@ -24,6 +24,7 @@ from jupyter_continuum.runs.sweep.folder import Folder, Record, Sweep, digest_of
 from jupyter_continuum.runs.sweep.launcher import flags_of
 from jupyter_continuum.runs.sweep.order import Ended, Order
 from jupyter_continuum.runs.sweep.progress import Progress
+from jupyter_continuum.runs.sweep.recording import SweepRecording
 from jupyter_continuum.runs.sweep.results import Table, table_of, write_csv, write_parquet
 from jupyter_continuum.runs.sweep.values import Axes, combinations
 from jupyter_continuum.runs.sweep.warm import Lost, Warm
@@ -115,11 +116,13 @@ def perform(
                 ) as warm,
                 cluster_for(chosen, tell=watch.tell, others=watch.others) as cluster,
             ):
+                going.recording.begin(cluster, shared=isinstance(chosen, str))
                 try:
                     going.run_all(warm, sockets, cluster, jobs)
                 finally:
                     warm.stop()  # before their cluster ends
         finally:
+            going.recording.end(going.records, going.ran, watch.tell)
             going.write_table()
         return going.records
 
@@ -138,6 +141,9 @@ class _Going:
         for number in self.todo:
             self.records.pop(number, None)
         self._before = len(self.records)
+        self.ran: list[int] = []
+        """Numbers of the runs that have ended since this sweep began, or went on."""
+        self.recording = SweepRecording(prepared.sweep, len(prepared.runs), folder)
         self._attempts: dict[int, int] = {}
         self._under_way: dict[int, datetime] = {}
         self._prepared, self._folder, self._retry, self._watch = prepared, folder, retry, watch
@@ -201,6 +207,7 @@ class _Going:
         )
         self._folder.write(record)
         self.records[number] = record
+        self.ran.append(number)
         self._watch.on_ended(record)
 
     def _tell(self, seconds: float) -> Progress:
