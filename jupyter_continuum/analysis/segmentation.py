@@ -164,16 +164,24 @@ def _measure(lib: Any, labels: Any, smooth: Any, corner: tuple[int, ...]) -> dic
         lib.minimum.at(low[:, axis], which, place)
         lib.maximum.at(high[:, axis], which, place + 1)
         moments.append(lib.bincount(which, place.astype("float64"), count))
-    highest = lib.full((count,), -np.inf)
-    lib.maximum.at(highest, which, value)
+    highest = lib.full((count,), np.iinfo("int64").min, dtype="int64")
+    lib.maximum.at(highest, which, _in_order(value.view("int64")))
     return {
         "area": lib.bincount(which, minlength=count).astype("int64"),
         "moments": lib.stack(moments, axis=1),
         "low": low,
         "high": high,
         "sum": lib.bincount(which, value, count),
-        "highest": highest,
+        "highest": _in_order(highest).view("float64"),
     }
+
+
+def _in_order(bits: Any) -> Any:
+    """Integers in the order of the floats of these bits, and back; there is no NaN among them.
+
+    CuPy 14 rounds float64 to float32 in ``maximum.at`` (``fmaxf`` in its atomics.cuh).
+    """
+    return bits ^ ((bits >> 63) & np.iinfo("int64").max)
 
 
 def _sides(labels: Any) -> list[tuple[Any, Any]]:

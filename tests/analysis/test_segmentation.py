@@ -13,7 +13,7 @@ from scipy import ndimage
 from jupyter_continuum.analysis import run
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.device import use
-from jupyter_continuum.analysis.segmentation import Regions, Segmentation
+from jupyter_continuum.analysis.segmentation import Regions, Segmentation, _in_order
 from jupyter_continuum.errors import AnalysisError
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
@@ -120,3 +120,10 @@ def test_what_does_not_fit_is_a_sentence(
 def test_they_are_drawn() -> None:
     with use("numpy"):
         assert run(Segmentation(threshold=80, sigma=1.5), noise((40, 40))).plot().collections
+
+
+def test_floats_of_either_sign_are_put_in_order_by_their_bits() -> None:
+    values = np.array([-np.inf, -3.5, -3.25, -1e-300, -0.0, 0.0, 1e-300, 2.0, 2.0 + 2**-51, np.inf])
+    keys = _in_order(values.view("int64"))
+    assert (np.diff(keys) > 0).all()
+    np.testing.assert_array_equal(_in_order(keys).view("float64"), values)
