@@ -16,6 +16,7 @@ gathering     where partials are combined: at their site, or here
 crew          who works: the threads of this process, or the workers of a cluster
 scan          an analysis over all chunks of an array
 sums          what analyses compute with
+fused         kernels of our own for CuPy
 draws         random numbers that are the same on every library
 
 spectra       power spectra: radially averaged ones of images, Welch's of series
