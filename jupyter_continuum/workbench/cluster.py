@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from jupyter_continuum.workbench.card import Card
     from jupyter_continuum.workbench.cluster_record import ClusterRecord
 
 
@@ -173,6 +174,12 @@ class Cluster:
         from jupyter_continuum.workbench.cluster_record import ClusterRecord
 
         return ClusterRecord(self.name)
+
+    def card(self) -> Card:
+        """How it is, in this notebook, as it changes."""
+        from jupyter_continuum.workbench.card import Card
+
+        return Card(self.name, lambda: (repr(self), self._repr_html_()))
 
     def stop(self) -> None:
         """End it; returns when nothing of it is left at any site."""

@@ -295,6 +295,7 @@ CLUSTER: dict[str, Any] = {
             "workers_ready": 2,
             "state": "ready",
             "reason": "",
+            "carrier": "local",
             "workers": [ready("emulated-a-1-0-0", "a-n1"), ready("emulated-a-2-0-0", "a-n2")],
         },
         {
@@ -306,6 +307,7 @@ CLUSTER: dict[str, Any] = {
             "workers_ready": 0,
             "state": "waiting",
             "reason": "PENDING: Priority, est. 14:20",
+            "carrier": "",
             "workers": [
                 worker(f"leonardo-1-0-{n}", "queued", reason="PENDING: Priority, est. 14:20")
                 for n in range(4)
