@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from jupyter_continuum.broker.front_door.door import FrontDoor
 from jupyter_continuum.broker.sites.session import Session
-from jupyter_continuum.paths import installation
+from jupyter_continuum.paths import data_dir, installation
 from jupyter_continuum.sites.emulation import EmulatedSite
 from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
@@ -18,6 +19,11 @@ HERE = Profile(site="local", kind="local", name="This machine")
 """A site that everybody has."""
 WORK_DIRECTORY = "continuum"
 """Below the home directory, where the profile names no other."""
+
+
+def faults_file(site: str) -> Path:
+    """What somebody began at an imitated site."""
+    return data_dir() / "faults" / f"{site}.json"
 
 
 def open_session(
@@ -43,7 +49,11 @@ def _parts(
     if profile.kind == "local":
         return LocalTransport(), LocalLauncher(profile.site)
     if profile.kind == "emulated":
-        conditions = Conditions(profile.emulated or EmulatedSite(), profile.site)
+        conditions = Conditions(
+            profile.emulated or EmulatedSite(),
+            profile.site,
+            kept=faults_file(profile.site),
+        )
         return EmulatedTransport(conditions), EmulatedLauncher(conditions)
     if profile.kubernetes is not None:
         return _kubernetes_parts(profile, profile.kubernetes)

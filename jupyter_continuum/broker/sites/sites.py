@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from jupyter_continuum.broker.front_door.door import FrontDoor
 from jupyter_continuum.broker.messages.sites import SiteState, SiteView
 from jupyter_continuum.broker.sites.estimating import Estimating, Waits
-from jupyter_continuum.broker.sites.opening import HERE, open_session
+from jupyter_continuum.broker.sites.opening import HERE, faults_file, open_session
 from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
 from jupyter_continuum.broker.sites.reach import Reach, surroundings
 from jupyter_continuum.broker.sites.session import Session
@@ -92,6 +92,7 @@ class Sites:
         del self.sessions[site]
         if site != HERE.site:
             forget_profile(site)
+            faults_file(site).unlink(missing_ok=True)
         self._reach.forget(site)
         await session.close()
 

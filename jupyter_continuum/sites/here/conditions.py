@@ -6,16 +6,21 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable
 from jupyter_continuum.sites.emulation import Begun, EmulatedSite, Fault, in_force, in_words, under
 from jupyter_continuum.sites.here.job_folder import JobFolder
+from jupyter_continuum.sites.here.kept_faults import read_faults, write_faults
 
 
 class Conditions:
     """One imitated site, and the faults that last there."""
 
-    def __init__(self, usual: EmulatedSite, site: str = "emulated") -> None:
+    def __init__(
+        self, usual: EmulatedSite, site: str = "emulated", kept: Path | None = None
+    ) -> None:
+        """``kept``: a file with what somebody began; without one it is forgotten."""
         self.usual = usual
         self.site = site
         self.now = usual
@@ -23,8 +28,8 @@ class Conditions:
         self.faults: tuple[Begun, ...] = ()
         self.follow: Callable[[], Awaitable[None]] | None = None
         """Called when the link may have changed."""
-        self._told: list[Begun] = []
-        self._over: datetime | None = None
+        self._kept = kept
+        self._told, self._over = read_faults(kept) if kept else ([], None)
 
     @property
     def down(self) -> bool:
@@ -47,12 +52,26 @@ class Conditions:
                 f"{self.site} has no fault that waits to be told. Say what goes wrong, for "
                 f"example `jupyter continuum fault {self.site} --down`."
             )
-        self._told += [Begun(each, now) for each in begun]
+        lasting = [each for each in self._told if each.lasts(now)]
+        self._told = lasting + [Begun(each, now) for each in begun]
+        self._keep()
 
     def end(self, now: datetime) -> None:
         """All that is wrong is over."""
         self._told.clear()
         self._over = now
+        self._keep()
+
+    def _keep(self) -> None:
+        if self._kept is None:
+            return
+        try:
+            write_faults(self._kept, self._told, self._over)
+        except OSError as error:
+            raise SiteError(
+                f"{self.site}: what was asked for is so now, and is forgotten when the broker "
+                f"starts anew: {self._kept} cannot be written ({error.strerror})."
+            ) from error
 
     async def look(self, jobs: Sequence[JobFolder], now: datetime) -> None:
         """Find out what lasts now, and have the link follow. SiteUnreachable when it is cut."""

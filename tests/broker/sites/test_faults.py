@@ -11,7 +11,14 @@ import pytest
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.errors import ContinuumError, SiteError
-from tests.broker.conftest import View, all_ready, wait_for, workers
+from tests.broker.conftest import (
+    View,
+    all_ready,
+    emulated,
+    kill_broker,
+    wait_for,
+    workers,
+)
 from tests.cli.commands import continuum, told
 from tests.conftest import RunningBroker
 
@@ -108,6 +115,30 @@ def test_a_link_becomes_slow_and_a_queue_long(
     call_broker("scale", name="class", group="bay", jobs=1)
     told("fault", "bay", "--over")
     assert "jobs wait 0 s" in site("bay")["reason"]
+
+
+def test_a_fault_by_command_lasts_over_the_brokers_end_until_it_is_said_to_be_over(
+    broker: RunningBroker,
+) -> None:
+    call_broker("connect", profile=emulated("bay"))
+    told("fault", "bay", "--queue-seconds", "500")
+    kill_broker(broker.pid)
+    wait_until(lambda: "jobs wait 500 s" in site("bay")["reason"])
+    assert "jobs wait 0 s" in told("fault", "bay", "--over")["reason"]
+    kill_broker(call_broker("version")["pid"])
+    wait_until(lambda: "jobs wait 0 s" in site("bay")["reason"])
+
+    told("fault", "bay", "--queue-seconds", "500")
+    call_broker("disconnect", site="bay")
+    assert "jobs wait 0 s" in call_broker("connect", profile=emulated("bay"))["reason"]
+
+
+def wait_until(met: Callable[[], bool]) -> None:
+    """A site is looked at anew after its broker has started."""
+    deadline = time.monotonic() + 30
+    while not met():
+        assert time.monotonic() < deadline, site("bay")
+        time.sleep(0.1)
 
 
 def test_only_imitations_have_faults_and_only_such_as_there_are(lesson: View) -> None:
