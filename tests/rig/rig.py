@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.rig import absence
 from tests.rig.daemons import RigError, started
+from tests.rig.guard import guarded
 from tests.rig.site import SlurmSite, log_tail
 from tests.rig.spec import INSTANCES, SiteSpec
 
@@ -170,11 +171,20 @@ def keep(rig: Rig) -> None:
 def running() -> Iterator[Rig]:
     """Both sites, up; taken down whatever happens inside."""
     rig = claim()
-    rig.up()
-    try:
-        yield rig
-    finally:
-        rig.down()
+    with guarded("slurm", rig.instance):
+        rig.up()
+        try:
+            yield rig
+        finally:
+            rig.down()
+
+
+def take_down(instance: int) -> None:
+    """What is left of a rig whose owner has died; one that somebody owns by now is left alone."""
+    with _lock():
+        owner = folder(instance) / "owner"
+        if owner.exists() and not _alive(owner.read_text()):
+            Rig(instance).down()
 
 
 def _alive(owner: str) -> bool:

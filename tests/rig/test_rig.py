@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.rig import absence
@@ -63,8 +64,21 @@ def test_ctrl_c_takes_the_rig_down():
 
 
 @pytest.mark.usefixtures("slurm_site_b")
-def test_what_a_killed_run_left_behind_is_taken_down_by_the_next():
+def test_a_run_that_is_killed_leaves_nothing():
     with held() as (process, instance, pids):
+        assert not gone(pids)
+        process.kill()
+        process.wait(30)
+        wait_until(lambda: gone(pids), "daemons of a killed run still live", 60)
+        wait_until(lambda: not folder(instance).exists(), "its folder is still there", 60)
+
+
+@pytest.mark.usefixtures("slurm_site_b")
+def test_what_a_run_left_behind_that_was_killed_with_its_guard_is_taken_down_by_the_next():
+    with held() as (process, instance, pids):
+        for guard in psutil.Process(process.pid).children():
+            if "tests.rig.guard" in guard.cmdline():
+                guard.kill()
         process.kill()
         process.wait(30)
         assert not gone(pids)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.rig.daemons import RigError, started
+from tests.rig.guard import guarded
 from tests.rig.kubernetes.cluster import Cluster
 from tests.rig.kubernetes.debian import runtime
 from tests.rig.kubernetes.given import GivenCluster, KindCluster
@@ -73,11 +74,27 @@ def running() -> Iterator[Cluster | GivenCluster]:
             one = KindCluster()
         case _:
             one = claim()
-    try:
-        one.up()
-        yield one
-    finally:
-        one.down()
+    with _guarded(one):
+        try:
+            one.up()
+            yield one
+        finally:
+            one.down()
+
+
+def _guarded(one: Cluster | GivenCluster) -> contextlib.AbstractContextManager[None]:
+    """One of our own goes with whoever is killed; the others are somebody else's to end."""
+    if isinstance(one, Cluster):
+        return guarded("kubernetes", one.spec.instance)
+    return contextlib.nullcontext()
+
+
+def take_down(instance: int) -> None:
+    """What is left of one whose owner has died; one that somebody owns by now is left alone."""
+    with _lock():
+        owner = folder(instance) / "owner"
+        if owner.exists() and not _alive(owner.read_text()):
+            cluster(instance).down()
 
 
 def _alive(owner: str) -> bool:
