@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -149,7 +150,7 @@ class Broker:
         for id in self._sites.ids:
             yield SiteEvent(site=self._sites.view(id))
         for cluster in self._clusters:
-            yield ClusterEvent(cluster=cluster_view(cluster))
+            yield ClusterEvent(cluster=cluster_view(cluster, time.time()))
         for prompt in self._prompts.views():
             yield PromptEvent(prompt=prompt)
 
@@ -161,7 +162,7 @@ class Broker:
 
     def _cluster_view(self, name: str) -> ClusterView | None:
         cluster = self._clusters.get(name)
-        return cluster_view(cluster) if cluster is not None else None
+        return cluster_view(cluster, time.time()) if cluster is not None else None
 
     def _cluster_gone(self, name: str) -> None:
         self._holding.forget(name)

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.clusters.connection_file import connection_file
 from jupyter_continuum.cli.demo import end_everything
 from jupyter_continuum.errors import BrokerError, ContinuumError
@@ -117,6 +117,24 @@ def test_a_slow_site_holds_up_nobody(broker: RunningBroker) -> None:
     assert view["groups"][0]["workers_ready"] == 0
     assert call_broker("stop", name="main")["state"] == "stopped"
     assert call_broker("audit") == []
+
+
+def test_a_worker_whose_walltime_is_nearly_over_says_so(broker: RunningBroker) -> None:
+    """No agent starts another worker then: a minute's job hands over in its last six seconds."""
+    call_broker("connect", profile=emulated("short"))
+    said = {}
+    with open_broker() as face:
+        face.call("subscribe")
+        launch("short/cpu", walltime_minutes=1)
+        for event in face.events():
+            view = event.get("cluster")
+            for worker in workers(view) if view else []:
+                if worker["name"] == "short-0-0-0":
+                    said[worker["reason"]] = worker["state"]
+            if view and any(worker["name"] == "short-1-0-0" for worker in workers(view)):
+                break
+    assert said["the worker left: its job's walltime is nearly over"] == "draining"
+    assert not [reason for reason in said if "another" in reason]
 
 
 def test_a_dead_scheduler_ends_its_jobs_and_is_said(two_sites: RunningBroker) -> None:

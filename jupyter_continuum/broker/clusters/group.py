@@ -199,6 +199,8 @@ class Group:
     async def _tidy(self, job: JobEntry, session: Session) -> None:
         """A job is over: close its links, keep the last words of one that failed."""
         await self.owner.unlink(self.plan.site, job)
+        if not job.ended_by_itself:
+            return  # what it was about when it was killed has nothing to do with that
         try:
             if job.phase is Phase.CANCELLED or (job.phase is Phase.ENDED and job.worked):
                 await session.attempt(lambda: session.launcher.forget([job.name]))

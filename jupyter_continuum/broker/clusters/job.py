@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from jupyter_continuum.planning.reconcile import JobRecord, Phase, job_name
 from jupyter_continuum.planning.resolve import ResolvedGroup
 from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.sites.protocols import Job, JobRequest, JobState
+from jupyter_continuum.worker.deadlines import drain_seconds
 
 TICKET_PROTOCOL = 1
 PHASES = {
@@ -23,6 +25,8 @@ PHASES = {
     JobState.FAILED: Phase.FAILED,
     JobState.CANCELLED: Phase.CANCELLED,
 }
+_BY_ITSELF = re.compile(r"(FAILED|exit ([1-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))(, .*)?")
+"""A site's words for that; a shell says ``exit 137`` of a program that signal 9 has ended."""
 OVER = (Phase.ENDED, Phase.FAILED, Phase.CANCELLED)
 
 
@@ -156,6 +160,18 @@ class JobEntry:
         """It is over, as is seen now."""
         if self.ended_at is None:
             self.ended_at, self.ended_after = now, self.seen_at
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether its program chose to end: then its last words may say why."""
+        return self.phase is Phase.ENDED or bool(_BY_ITSELF.fullmatch(self.reason))
+
+    def hands_over(self, group: ResolvedGroup, now: float) -> bool:
+        """Whether its agents hand over and leave by now, since its walltime is nearly over."""
+        began = self.started_after or self.started_at
+        if self.phase is not Phase.RUNNING or began is None:
+            return False
+        return now >= began + group.walltime_seconds - drain_seconds(group.walltime_seconds)
 
     def waiting_for(self) -> str:
         """Why it does not run yet, in the site's words: ``Priority, est. 14:20``."""

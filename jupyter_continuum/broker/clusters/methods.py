@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -94,7 +95,7 @@ class ClusterMethods:
         cluster = await self._clusters.start(name, resolved, basis=basis, held=held is True)
         if cluster.held:
             self._holding.expect(name)  # whoever launched it may have been killed meanwhile
-        return cluster_view(cluster)
+        return cluster_view(cluster, time.time())
 
     def _basis(self, plan: ResolvedPlan) -> Basis:
         return basis_of(plan, self._sites.catalogue, self._sites.session, self._counters, today())
@@ -119,10 +120,10 @@ class ClusterMethods:
         return [record_view(each) for each in (*running, *kept.every())]
 
     async def clusters(self) -> list[ClusterView]:
-        return [cluster_view(cluster) for cluster in self._clusters]
+        return [cluster_view(cluster, time.time()) for cluster in self._clusters]
 
     async def cluster(self, *, name: str) -> ClusterView:
-        return cluster_view(self._clusters.cluster(name))
+        return cluster_view(self._clusters.cluster(name), time.time())
 
     async def attach(self, *, name: str, csr: str) -> dict[str, Any]:
         return await attaching.attach(self._clusters.cluster(name), csr)
@@ -135,7 +136,7 @@ class ClusterMethods:
             raise PlanRefused(f"{jobs!r} is not a number of jobs from 0 to 10000.")
         cluster = self._clusters.cluster(name)
         cluster.scale(group, jobs)
-        return cluster_view(cluster)
+        return cluster_view(cluster, time.time())
 
     async def logs(self, *, name: str, group: str = "", lines: int = 200) -> dict[str, str]:
         if not isinstance(lines, int) or not 1 <= lines <= 100_000:
@@ -147,7 +148,7 @@ class ClusterMethods:
     async def stop(self, *, name: str) -> ClusterView:
         cluster = self._clusters.cluster(name)
         await cluster.stop()
-        return cluster_view(cluster)
+        return cluster_view(cluster, time.time())
 
     async def report(
         self,

@@ -19,14 +19,14 @@ from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.relay.address import HOME
 
 
-def cluster_view(cluster: Cluster) -> ClusterView:
-    """The cluster as it is now."""
+def cluster_view(cluster: Cluster, now: float) -> ClusterView:
+    """The cluster as it is ``now``, in seconds of the epoch."""
     return ClusterView(
         name=cluster.name,
         state=cluster.state,
         reason=cluster.reason,
         started=cluster.started,
-        groups=[group_view(cluster, group) for group in cluster.groups.values()],
+        groups=[group_view(cluster, group, now) for group in cluster.groups.values()],
         links=[LinkView(source=a, target=b, bytes=n) for a, b, n in cluster.link_bytes],
         tasks_running=cluster.tasks.get("running", 0),
         tasks_done=cluster.tasks.get("done", 0),
@@ -39,9 +39,9 @@ def cluster_view(cluster: Cluster) -> ClusterView:
     )
 
 
-def group_view(cluster: Cluster, group: Group) -> GroupView:
+def group_view(cluster: Cluster, group: Group, now: float) -> GroupView:
     workers = [
-        worker_view(cluster, group, job, agent, number)
+        worker_view(cluster, group, job, agent, number, now)
         for job in group.jobs
         if not job.over or job.phase is Phase.FAILED
         for agent in job.agents
@@ -79,11 +79,18 @@ def _from(gaps: list[str]) -> str:
 
 
 def worker_view(
-    cluster: Cluster, group: Group, job: JobEntry, agent: AgentEntry, number: int
+    cluster: Cluster,
+    group: Group,
+    job: JobEntry,
+    agent: AgentEntry,
+    number: int,
+    now: float,
 ) -> WorkerView:
     name = f"{group.plan.name}-{job.number}-{agent.rank}-{number}"
     report = cluster.workers.get(name, {})
     state, reason = _worker_state(cluster, job, agent, name, report)
+    if state is WorkerState.LOST and not report and job.hands_over(group.plan, now):
+        state, reason = WorkerState.DRAINING, "the worker left: its job's walltime is nearly over"
     return WorkerView(
         name=name,
         state=state,
@@ -127,7 +134,7 @@ def _worker_state(
         return WorkerState.QUEUED, job.waiting_for() or "is in the queue"
     if agent.granted:
         return (
-            (WorkerState.LOST, "the worker left; its agent starts another")
+            (WorkerState.LOST, "the worker left; its agent starts another while the job lasts")
             if job.worked
             else (WorkerState.JOINING, "the worker starts")
         )

@@ -306,10 +306,26 @@ async def test_last_words_of_a_job_cannot_steer_a_terminal(group: Group, site: S
     group.start()
     await until(lambda: site.jobs)
     (name,) = site.jobs
-    site.jobs[name] = replace(site.jobs[name], state=JobState.FAILED, reason="exit\x1b[2J 1")
+    site.jobs[name] = replace(site.jobs[name], state=JobState.FAILED, reason="exit 1, \x1b[2Jwhy")
     await group.owner.session("north").look()  # type: ignore[union-attr]
     await until(lambda: "words" in group.jobs[0].reason)
-    assert group.jobs[0].reason == "exit [2J 1: [31mred words"
+    assert group.jobs[0].reason == "exit 1, [2Jwhy: [31mred words"
+
+
+@pytest.mark.parametrize(
+    "reason", ["SIGKILL", "killed", "TIMEOUT", "NODE_FAIL, exit 1", "exit 137", "signal 9"]
+)
+async def test_a_killed_jobs_last_words_are_no_reason(
+    group: Group, site: Site, reason: str
+) -> None:
+    group.start()
+    await until(lambda: site.jobs)
+    (name,) = site.jobs
+    site.jobs[name] = replace(site.jobs[name], state=JobState.FAILED, reason=reason)
+    await group.owner.session("north").look()  # type: ignore[union-attr]
+    await until(lambda: group.jobs[0].over)
+    await asyncio.gather(*group._side)
+    assert group.jobs[0].reason == reason
 
 
 async def test_a_job_whose_end_was_not_heard_is_ended_after_a_restart(
