@@ -53,3 +53,19 @@ def test_a_policy_that_cannot_be_read_lets_nothing_through(priced: Path) -> None
         with pytest.raises(PlanRefused, match=said):
             call_broker("launch", plan=PLAN)
     assert call_broker("clusters") == []
+
+
+def test_a_cluster_that_nears_its_ceiling_is_warned_of_stops_growing_and_ends(
+    priced: Path,
+) -> None:
+    jc.launch({**PLAN, "policy": {"max_eur": 65}})
+    wait_for("main", all_ready)
+    wait_for("main", lambda view: "EUR are spent: soon" in view["groups"][0]["reason"])
+    held = wait_for(
+        "main", lambda view: "and those that run end soon" in view["groups"][0]["reason"]
+    )
+    assert held["groups"][0]["workers_ready"] == 1
+    ended = wait_for("main", lambda view: not view["groups"][0]["workers"])
+    assert "its jobs hand over their data and end" in ended["groups"][0]["reason"]
+    spent = float(ended["groups"][0]["reason"].split()[0])
+    assert 35 <= spent <= 65

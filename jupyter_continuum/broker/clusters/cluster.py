@@ -25,6 +25,7 @@ from jupyter_continuum.broker.clusters.links import Links
 from jupyter_continuum.broker.clusters.metered import read_energy
 from jupyter_continuum.broker.clusters.reports import WorkerReport, read_tasks, read_workers
 from jupyter_continuum.broker.clusters.saving import Saving
+from jupyter_continuum.broker.clusters.spending import Spending
 from jupyter_continuum.broker.clusters.starting import Starting
 from jupyter_continuum.broker.clusters.store import Store
 from jupyter_continuum.broker.front_door.door import Caller
@@ -32,6 +33,7 @@ from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.cluster.authority import Authority
 from jupyter_continuum.errors import BrokerError, Unknown
 from jupyter_continuum.paths import private_dir, socket_dir
+from jupyter_continuum.planning.ceilings import Step
 from jupyter_continuum.planning.metering import Reading, latest
 from jupyter_continuum.planning.resolve import ResolvedGroup
 
@@ -88,6 +90,7 @@ class Cluster:
             self, on_hub=self._hub.start, on_scheduler=self._write_connection_file
         )
         self._ending = Ending(self)
+        self._spending = Spending(self)
 
     def save(self) -> None:
         """Write what a restarted broker must know. BrokerError when the disk is full."""
@@ -144,6 +147,9 @@ class Cluster:
 
     def session(self, site: str) -> Session | None:
         return self._find_session(site)
+
+    def ceiling(self, site: str) -> Step:
+        return self._spending.step(site)
 
     def changed(self) -> None:
         self._on_change(self)

@@ -16,6 +16,7 @@ from jupyter_continuum.broker.clusters.submits import Submits
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.words import one_line
 from jupyter_continuum.errors import ContinuumError, SiteUnreachable
+from jupyter_continuum.planning.ceilings import allowed
 from jupyter_continuum.planning.reconcile import Decision, JobRecord, Phase, decide
 from jupyter_continuum.planning.resolve import ResolvedGroup
 
@@ -126,13 +127,17 @@ class Group:
             self._say(f"{self.plan.site} is no longer connected. Connect it again.", failed=False)
             return None
         self._observe(session)
-        decision = decide(self.wanted, self._records(), time.time(), self._submits.backoff)
-        self._say(decision.reason or self._why_waiting(session), failed=decision.failed)
+        ceiling = self.owner.ceiling(self.plan.site)
+        living = sum(not job.cancelled_here for job in self.live)
+        wanted = allowed(ceiling.level, self.wanted, living)
+        decision = decide(wanted, self._records(), time.time(), self._submits.backoff)
+        reason = decision.reason or self._why_waiting(session)
+        self._say(f"{ceiling.said} {reason}".strip(), failed=decision.failed)
         self._mark(decision)
         if session.ready:
             self._end_marked(session)
             self._submits.submit(decision.submit, session)
-        waits = [decision.next_look_seconds]
+        waits = [decision.next_look_seconds, ceiling.next_seconds]
         if session.ready:
             waits += [self._submits.due_in(job) for job in self.live]
         return min((wait for wait in waits if wait is not None), default=None)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
 from jupyter_continuum.broker.sites.session import Session
+from jupyter_continuum.planning.ceilings import Step
 from jupyter_continuum.planning.resolve import ResolvedGroup
 
 
@@ -17,6 +18,9 @@ class Owner(Protocol):
     lease_seconds: int
 
     def session(self, site: str) -> Session | None: ...
+    def ceiling(self, site: str) -> Step:
+        """How near the cluster is to what its policy lets it spend."""
+
     def changed(self) -> None: ...
     def save(self) -> None: ...
     def save_later(self) -> None: ...

@@ -21,6 +21,7 @@ from jupyter_continuum.errors import (
     SiteUnreachable,
     SubmitRefused,
 )
+from jupyter_continuum.planning.ceilings import FINE, Step
 from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.sites.profile import Profile
 from jupyter_continuum.sites.protocols import Agent, Job, JobRequest, JobState, SiteStatus
@@ -99,6 +100,9 @@ class Owner:
 
     def session(self, site: str) -> Session:
         return self._session
+
+    def ceiling(self, site: str) -> Step:
+        return FINE
 
     def save(self) -> None:
         if self.disk_is_full:
