@@ -22,14 +22,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent.parent
 CGROUPS = Path("/sys/fs/cgroup")
 HOLD = """
 import json, time
-from tests.rig.kubernetes.rig import claim
-cluster = claim()
-try:
-    cluster.up()
+from tests.rig.kubernetes.rig import running
+with running() as cluster:
     print(json.dumps([cluster.spec.instance, cluster.status()]), flush=True)
     time.sleep(600)
-finally:
-    cluster.down()
 """
 
 
