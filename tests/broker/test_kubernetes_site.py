@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import wait
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.errors import SiteError, Unknown
@@ -29,6 +32,7 @@ Attach = Callable[[str], Any]
 def profile(kubeconfig: Path, image: str, **site: Any) -> View:
     offers = [
         {"name": "cpu", "image": image, "cpus": 1, "memory_gb": 0.8},
+        {"name": "two", "image": image, "cpus": 2, "memory_gb": 0.8},
         {"name": "gpu", "image": image, "cpus": 2, "memory_gb": 0.8, "gpus": 2},
     ]
     values = {"context": "rig", "kubeconfig": str(kubeconfig), "offers": offers} | site
@@ -84,6 +88,29 @@ def test_two_pods_dial_each_other_directly(kube: Cluster, client_of: Attach) -> 
     assert size.result(timeout=60) == 20_000_000
     crossed = sum(link["bytes"] for link in call_broker("cluster", name="main")["links"])
     assert crossed < 10_000_000  # the data itself went from pod to pod
+
+
+def test_the_workers_of_one_pod_fork_from_one_process_and_come_back_without_it(
+    kube: Cluster, client_of: Attach
+) -> None:
+    launch("kube/two", workers_per_node=2, walltime_minutes=5)
+    client = client_of("main")
+    zygote = set(client.run(os.getppid).values())
+    assert len(zygote) == 1
+    (pod,) = {each["job"] for each in workers(call_broker("cluster", name="main"))}
+    before = client.map(lambda n: n * n, range(20), pure=False)
+    wait(before)
+    pids = set(client.run(os.getpid).values())
+    client.submit(os.kill, zygote.pop(), signal.SIGKILL, pure=False, retries=0)
+    wait_until(lambda: not pids & set(answers(client)), "workers without a zygote live on", 60)
+    view = wait_for("main", all_ready)
+    assert client.gather(client.map(lambda n: n + 1, before)) == [n * n + 1 for n in range(20)]
+    assert {each["job"] for each in workers(view)} == {pod}
+
+
+def answers(client: Any) -> list[int]:
+    """Processes of the workers; those that end just now do not count."""
+    return [pid for pid in client.run(os.getpid, on_error="ignore").values() if pid]
 
 
 def test_gpus_of_pods_are_numbered_from_zero(kube: Cluster, client_of: Attach) -> None:
