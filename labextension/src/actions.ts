@@ -17,8 +17,13 @@ export class Actions implements IActions {
   constructor(
     private readonly model: IContinuumModel,
     private readonly notebooks: INotebookTracker | null,
-    private readonly trans: TranslationBundle
+    private readonly trans: TranslationBundle,
+    private readonly openBrowse: () => void
   ) {}
+
+  browse(): void {
+    this.openBrowse();
+  }
 
   connect(site: ISite): void {
     void this.reporting(async () => {

@@ -11,6 +11,7 @@ import type { ICluster } from './wire';
 
 export namespace CommandIDs {
   export const openPanel = 'jupyter-continuum:open-panel';
+  export const browse = 'jupyter-continuum:browse';
   export const refresh = 'jupyter-continuum:refresh';
   export const addOffer = 'jupyter-continuum:add-offer';
   export const launch = 'jupyter-continuum:launch';

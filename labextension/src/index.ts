@@ -5,14 +5,16 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
+import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Poll } from '@lumino/polling';
 
 import { Actions } from './actions';
 import { ContinuumApi } from './api';
+import { addBrowsing } from './browsing';
 import { changeOf } from './changes';
-import { addCommands } from './commands';
+import { addCommands, CommandIDs } from './commands';
 import { ContinuumModel } from './model';
 import { ContinuumPanel } from './panel';
 import { sweepsPlugin } from './sweep/opening';
@@ -56,17 +58,29 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     'The side panel with sites, launch and clusters, and its commands.',
   autoStart: true,
   requires: [IContinuumModel],
-  optional: [ICommandPalette, ILayoutRestorer, INotebookTracker, ITranslator],
+  optional: [
+    ICommandPalette,
+    ILauncher,
+    ILayoutRestorer,
+    INotebookTracker,
+    ITranslator
+  ],
   activate: (
     app: JupyterFrontEnd,
     model: IContinuumModel,
     palette: ICommandPalette | null,
+    launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
     notebooks: INotebookTracker | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const actions = new Actions(model, notebooks, trans);
+    const actions = new Actions(
+      model,
+      notebooks,
+      trans,
+      () => void app.commands.execute(CommandIDs.browse)
+    );
     const endsWithContainer =
       PageConfig.getOption('jupyterContinuumLifetime') === 'container';
     const panel = new ContinuumPanel({
@@ -78,6 +92,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     app.shell.add(panel, 'left', { rank: 310, type: 'Continuum' });
     restorer?.add(panel, panel.id);
     addCommands({ app, model, actions, palette, panel, trans });
+    addBrowsing({ app, model, actions, launcher, palette, restorer, trans });
 
     model.failed.connect((_, message) => {
       Notification.error(message, { autoClose: false });

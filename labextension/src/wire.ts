@@ -62,6 +62,7 @@ export interface IOffer {
   readonly gpu_memory_gb: number | null;
   readonly cpus_per_node: number | null;
   readonly memory_gb_per_node: number | null;
+  readonly cpu_architecture: string | null;
   readonly max_walltime_minutes: number | null;
   readonly max_nodes: number | null;
   readonly nodes_total: number | null;
@@ -84,6 +85,8 @@ export interface IOffer {
   readonly launchable: boolean;
   readonly reason: string;
   readonly observed: string | null;
+  /** Names of fields above whose value nobody vouches for. */
+  readonly unverified: readonly string[];
 }
 
 export interface ISite {
@@ -97,6 +100,11 @@ export interface ISite {
   readonly since: string | null;
   readonly account: string;
   readonly docs: string | null;
+  readonly latitude: number | null;
+  readonly longitude: number | null;
+  readonly jurisdiction: string | null;
+  /** Names of fields above whose value nobody vouches for. */
+  readonly unverified: readonly string[];
   readonly offers: readonly IOffer[];
   readonly reach: IReach | null;
   readonly probing: string;

@@ -27,9 +27,26 @@ UNKNOWN = (
 )
 
 
+def known(value: float | None, kind: str, source: str, date: str) -> dict[str, Any]:
+    return {"value": value, "kind": kind, "source": source, "reason": "", "date": date}
+
+
 def offer(site: str, name: str, **known: Any) -> dict[str, Any]:
     unknown: dict[str, Any] = dict.fromkeys(UNKNOWN)
-    base = {"id": f"{site}/{name}", "site": site, "name": name, "launchable": False, "reason": ""}
+    amount = {"value": None, "kind": "unknown", "source": "", "reason": "", "date": ""}
+    base: dict[str, Any] = {
+        "id": f"{site}/{name}",
+        "site": site,
+        "name": name,
+        "launchable": False,
+        "reason": "",
+        "unverified": [],
+        "per": "node",
+        "unit": "",
+        "whole_node": None,
+        "wait": amount | {"median": None, "likely": None, "record": ""},
+        **dict.fromkeys(("price_eur", "units", "left", "energy_kwh", "carbon_g"), amount),
+    }
     return unknown | base | known
 
 
@@ -47,6 +64,8 @@ def site(identifier: str, name: str, state: str, **known: Any) -> dict[str, Any]
         "since": None,
         "account": "",
         "docs": None,
+        "jurisdiction": None,
+        "unverified": [],
         "offers": [],
         "reach": None,
         "probing": "",
@@ -166,8 +185,18 @@ SITES = [
                 max_walltime_minutes=1440,
                 gpus_total=13824,
                 gpus_free=212,
+                cpu_architecture="x86_64",
                 launchable=True,
                 observed="2026-11-22T14:02:00Z",
+                per="GPU",
+                unit="core-hour",
+                units=known(8.0, "stated", "CINECA's user guide", "2026-05"),
+                left=known(41_200.0, "measured", "the site itself", "2026-11-22"),
+                whole_node=False,
+                wait=known(None, "estimated", "12 of your jobs here", "2026-11-22")
+                | {"median": 720.0, "likely": 7200.0, "record": "8 of 10 were within it"},
+                carbon_g=known(112.0, "estimated", "Ember, mean of 2024 in IT", "2024"),
+                unverified=["gpu_memory_gb"],
             ),
             offer(
                 "leonardo",

@@ -256,6 +256,7 @@ def test_everything_is_reached_by_keyboard(lab: Lab) -> None:
     search.fill("lumi")
     search.press("Tab")  # GPU
     lab.page.keyboard.press("Tab")  # Retired
+    lab.page.keyboard.press("Tab")  # Browse
     lab.page.keyboard.press("Tab")
     lumi = site(panel, "lumi")
     expect(lumi).to_be_focused()

@@ -90,6 +90,8 @@ class OfferView(Message):
     """Why it is not launchable, and what to do."""
     observed: datetime | None = None
     """When the free numbers were seen; None for catalogue values alone."""
+    unverified: list[str] = []
+    """Fields of this message whose value nobody vouches for any more, or never did."""
 
 
 class RankView(Message):
@@ -123,6 +125,10 @@ class SiteView(Message):
     carrier_reason: str = ""
     """Why no better one carries; "" when it is the best."""
     docs: str | None = None
+    jurisdiction: str | None = None
+    """Whose law it is run under."""
+    unverified: list[str] = []
+    """Fields of this message whose value nobody vouches for any more, or never did."""
     offers: list[OfferView] = []
     reach: ReachView | None = None
     """None: never measured, or too long ago."""

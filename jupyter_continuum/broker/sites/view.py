@@ -6,10 +6,24 @@ from datetime import date
 
 from jupyter_continuum.broker.messages.sites import OfferView, SiteState, SiteView
 from jupyter_continuum.broker.sites.session import Session
-from jupyter_continuum.catalogue import Offer, Site, shown
+from jupyter_continuum.catalogue import Offer, Site, known, shown
 from jupyter_continuum.planning.known import KnownOffer, KnownSite
 from jupyter_continuum.sites.protocols import OfferStatus
 
+SITE_FIELDS = {name: name for name in ("country", "latitude", "longitude", "jurisdiction")}
+OFFER_FIELDS = {
+    "gpu_vendor": "gpu_vendor",
+    "gpu_model": "gpu_model",
+    "gpus_per_node": "gpus_per_node",
+    "gpu_memory_gb": "gpu_memory_gb",
+    "cpus_per_node": "cores_per_node",
+    "memory_gb_per_node": "memory_gb_per_node",
+    "cpu_architecture": "cpu_architecture",
+    "max_walltime_minutes": "max_walltime_h",
+    "max_nodes": "max_nodes_per_job",
+    "nodes_total": "nodes",
+}
+"""What a view calls a field, and the record."""
 LIFECYCLE = {"retired": SiteState.RETIRED, "planned": SiteState.PLANNED}
 
 
@@ -32,6 +46,8 @@ def site_view(site: Site | None, session: Session | None, today: date) -> SiteVi
         carrier=session.ways.carrier if session else None,
         carrier_reason=session.ways.reason if session else "",
         docs=shown(site.docs, today) if site else None,
+        jurisdiction=_jurisdiction(site, session, today),
+        unverified=_unverified(site, SITE_FIELDS, today) if site else [],
         offers=_offers(site, session, today, reason),
     )
 
@@ -103,6 +119,13 @@ def _country(site: Site | None, session: Session | None, today: date) -> str | N
     return shown(site.country, today) if site else None
 
 
+def _jurisdiction(site: Site | None, session: Session | None, today: date) -> str | None:
+    """Of an imitation none: the record speaks of the real site."""
+    if site is None or (session is not None and session.profile.emulated is not None):
+        return None
+    return shown(site.jurisdiction, today)
+
+
 def _offers(
     site: Site | None, session: Session | None, today: date, reason: str
 ) -> list[OfferView]:
@@ -150,6 +173,7 @@ def _catalogued(
         max_nodes=_number(shown(offer.max_nodes_per_job, today)),
         nodes_total=_number(shown(offer.nodes, today)),
         reason=reason,
+        unverified=_unverified(offer, OFFER_FIELDS, today),
     )
     if session is None:
         return view
@@ -196,6 +220,7 @@ def _overlay(view: OfferView, status: OfferStatus, session: Session) -> OfferVie
             "observed": session.status.observed if session.status else None,
             "launchable": session.ready and up,
             "reason": _why_not(session, "" if up else status.state),
+            "unverified": [name for name in view.unverified if live.get(name) is None],
         }
     )
 
@@ -223,6 +248,16 @@ def bind_steps(site: str, docs: str | None) -> str:
         f"Make or get a Kubernetes cluster there{guide}, have its context in your kubeconfig, "
         f"then bind it: `jupyter continuum connect {site} --context NAME --image IMAGE`."
     )
+
+
+def _unverified(record: Site | Offer, fields: dict[str, str], today: date) -> list[str]:
+    """The names, as a view has them, of what is shown and may not be relied on."""
+    return [
+        name
+        for name, field in fields.items()
+        if shown(claims := getattr(record, field), today) is not None
+        and known(claims, today) is None
+    ]
 
 
 def _number(value: float | None) -> int | None:

@@ -17,7 +17,7 @@ import { Dot, StateWord } from './State';
 
 /** Every site there is, connected ones first. */
 export function Sites(): JSX.Element {
-  const { model, trans } = usePanel();
+  const { model, actions, trans } = usePanel();
   const [words, setWords] = useState('');
   const [gpusOnly, setGpusOnly] = useState(false);
   const shown = matching(model.sites, { words, gpusOnly });
@@ -58,6 +58,15 @@ export function Sites(): JSX.Element {
           onPress={() => model.setShowRetired(!model.showRetired)}
         />
       </div>
+      <p className="jp-Continuum-browseLink">
+        <button
+          type="button"
+          className="jp-Continuum-textButton"
+          onClick={() => actions.browse()}
+        >
+          {trans.__('Browse and compare all offers')}
+        </button>
+      </p>
       {model.phase === 'loading' && !model.sites.length && (
         <p className="jp-Continuum-hint" role="status">
           <span className="jp-Continuum-spinner" aria-hidden="true" />

@@ -6,6 +6,7 @@ import type { ICluster, IPrompt, ISite, IWorker } from '../wire';
 
 /** What a click may lead to; dialogs and notebooks are behind it. */
 export interface IActions {
+  browse(): void;
   connect(site: ISite): void;
   disconnect(site: ISite): void;
   dryRun(): void;

@@ -1,0 +1,140 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { useCallback, useMemo, useState } from 'react';
+
+import { useModel } from '../components/useModel';
+import type { IContinuumModel } from '../tokens';
+import type { ISite } from '../wire';
+import { columns as allColumns, type IOrder, sorted } from './columns';
+import { Details } from './Details';
+import { Filters } from './Filters';
+import { find, type IFilter, type IRow, NO_FILTER, rowsOf } from './rows';
+import { Table } from './Table';
+
+export interface IBrowseProps {
+  readonly model: IContinuumModel;
+  readonly trans: TranslationBundle;
+  readonly connect: (site: ISite) => void;
+  /** Show the launch form, which the chosen offers are in. */
+  readonly openLaunch: () => void;
+}
+
+/** All of the catalogue's offers: filter, sort, look, choose. */
+export function Browse(props: IBrowseProps): JSX.Element {
+  const { model, trans } = props;
+  useModel(model);
+  const [filter, setFilter] = useState<IFilter>(NO_FILTER);
+  const [order, setOrder] = useState<IOrder>({
+    column: 'access',
+    descending: false
+  });
+  const [chosen, setChosen] = useState<string | null>(null);
+
+  const columns = useMemo(() => allColumns(trans), [trans]);
+  const rows = useMemo(() => rowsOf(model.sites), [model.sites]);
+  // Sorted once, so that a key press in the filter only has to leave rows out.
+  const inOrder = useMemo(() => {
+    const column = columns.find(each => each.id === order.column);
+    return column ? sorted(rows, column, order.descending) : rows;
+  }, [rows, columns, order]);
+  const found = useMemo(() => find(inOrder, filter), [inOrder, filter]);
+  const picked = useMemo(
+    () => new Set(model.picks.map(pick => pick.offer)),
+    [model.picks]
+  );
+  const row = rows.find(each => each.id === chosen) ?? null;
+
+  const onSort = useCallback(
+    (column: string) =>
+      setOrder(now => ({
+        column,
+        descending: now.column === column && !now.descending
+      })),
+    []
+  );
+  const onChoose = useCallback((to: IRow) => setChosen(to.id), []);
+  const onPick = useCallback(
+    (to: IRow) => {
+      if (
+        to.offer.launchable ||
+        model.picks.some(pick => pick.offer === to.id)
+      ) {
+        model.toggle(to.id);
+      }
+    },
+    [model]
+  );
+
+  return (
+    <>
+      <Filters filter={filter} rows={rows} trans={trans} onChange={setFilter} />
+      {model.phase === 'failed' && (
+        <p className="jp-Continuum-hint" role="alert">
+          {model.trouble}
+        </p>
+      )}
+      <div className="jp-Continuum-browseBody">
+        <div className="jp-Continuum-browseTable">
+          <Table
+            rows={found.rows}
+            columns={columns}
+            order={order}
+            picked={picked}
+            chosen={chosen}
+            trans={trans}
+            onSort={onSort}
+            onChoose={onChoose}
+            onPick={onPick}
+          />
+          {!found.rows.length && (
+            <p className="jp-Continuum-browseEmpty">
+              {model.phase === 'loading' || model.phase === 'idle'
+                ? trans.__('Asking the broker…')
+                : trans.__('No offer is all that. Ask for less.')}
+            </p>
+          )}
+        </div>
+        <Details
+          row={row}
+          columns={columns}
+          trans={trans}
+          onConnect={to => props.connect(to.site)}
+        />
+      </div>
+      <div className="jp-Continuum-browseFoot">
+        <span role="status">
+          {trans.__('%1 of %2 offers', found.rows.length, rows.length)}
+          {found.unknown > 0 &&
+            ` · ${trans.__(
+              '%1 left out, since what you ask for is unknown or unverified of them',
+              found.unknown
+            )}`}
+        </span>
+        <span className="jp-Continuum-legend" aria-hidden="true">
+          <span data-certainty="estimated" className="jp-Continuum-value">
+            ~ {trans.__('estimated')}
+          </span>
+          <span data-certainty="unverified" className="jp-Continuum-value">
+            {trans.__('unverified')}
+          </span>
+          <span data-certainty="unknown" className="jp-Continuum-value">
+            ? <span>{trans.__('unknown')}</span>
+          </span>
+        </span>
+        <button
+          type="button"
+          className="jp-Continuum-button jp-mod-accept"
+          disabled={!picked.size}
+          onClick={props.openLaunch}
+        >
+          {picked.size
+            ? trans._n(
+                'Prepare launch with %1 offer',
+                'Prepare launch with %1 offers',
+                picked.size
+              )
+            : trans.__('Prepare launch')}
+        </button>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,119 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import * as format from '../format';
+import type { IAmount, IOffer, IWait } from '../wire';
+import { access, type ICell, type IColumn } from './columns';
+import type { IRow } from './rows';
+import { AccessDot, Value } from './Table';
+
+/** Everything that is known of one offer: each value, how it is known, from whom and of when. */
+export function Details(props: {
+  readonly row: IRow | null;
+  readonly columns: readonly IColumn[];
+  readonly trans: TranslationBundle;
+  readonly onConnect: (row: IRow) => void;
+}): JSX.Element {
+  const { row, trans } = props;
+  if (row === null) {
+    return (
+      <aside
+        className="jp-Continuum-details"
+        aria-label={trans.__('Details of the offer')}
+      >
+        <p className="jp-Continuum-hint">
+          {trans.__(
+            'Choose a row to see every value with its source and date.'
+          )}
+        </p>
+      </aside>
+    );
+  }
+  const { offer, site } = row;
+  return (
+    <aside
+      className="jp-Continuum-details"
+      tabIndex={0}
+      aria-label={trans.__('Details of the offer')}
+    >
+      <h3>
+        {site.name}{' '}
+        <span className="jp-Continuum-code">
+          {row.id.slice(row.id.indexOf('/') + 1)}
+        </span>
+      </h3>
+      <p>
+        <AccessDot of={access(row)} />{' '}
+        {offer.reason || site.reason || trans.__('Ready to launch.')}
+      </p>
+      <p className="jp-Continuum-detailsLinks">
+        {site.state === 'catalogued' && (
+          <button
+            type="button"
+            className="jp-Continuum-button"
+            onClick={() => props.onConnect(row)}
+          >
+            {trans.__('Connect…')}
+          </button>
+        )}
+        {site.docs && (
+          <a href={site.docs} target="_blank" rel="noreferrer noopener">
+            {trans.__('How to get access')}
+          </a>
+        )}
+      </p>
+      <dl>
+        {props.columns
+          .filter(column => !['site', 'access'].includes(column.id))
+          .map(column => (
+            <div key={column.id}>
+              <dt title={column.hint}>{column.name}</dt>
+              <dd>
+                <Value cell={column.cell(row)} trans={trans} />
+                <small>{origin(column, row, trans)}</small>
+              </dd>
+            </div>
+          ))}
+      </dl>
+    </aside>
+  );
+}
+
+const AMOUNTS: Readonly<Record<string, (offer: IOffer) => IAmount | IWait>> = {
+  wait: offer => offer.wait,
+  price: offer =>
+    offer.price_eur.value === null && offer.units.value !== null
+      ? offer.units
+      : offer.price_eur,
+  left: offer => offer.left,
+  carbon: offer => offer.carbon_g
+};
+const LIVE = ['free', 'pending'];
+
+/** Who says so, and when; for what is unknown why. */
+function origin(column: IColumn, row: IRow, trans: TranslationBundle): string {
+  const amount = AMOUNTS[column.id]?.(row.offer);
+  if (amount) {
+    return [
+      amount.reason,
+      amount.kind === 'unknown' ? '' : amount.kind,
+      amount.source,
+      amount.date,
+      'record' in amount ? amount.record : ''
+    ]
+      .filter(Boolean)
+      .join(' · ');
+  }
+  return LIVE.includes(column.id)
+    ? seen(column.cell(row), row.offer, trans)
+    : '';
+}
+
+function seen(cell: ICell, offer: IOffer, trans: TranslationBundle): string {
+  if (offer.observed === null) {
+    return trans.__('The site has not been asked.');
+  }
+  const when = format.clock(offer.observed);
+  return cell.certainty === 'unknown'
+    ? trans.__('The site did not say, asked at %1.', when)
+    : trans.__('measured · the site itself · %1', when);
+}

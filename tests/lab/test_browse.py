@@ -1,0 +1,135 @@
+"""The view of all offers: found, sorted and chosen by keyboard alone, by whoever sees it or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.lab import sample
+from tests.lab.conftest import Lab
+from tests.server.broker_double import BrokerDouble
+
+pytestmark = pytest.mark.lab
+MANY = 10_000
+STATED = {"kind": "stated", "source": "price list", "reason": "", "date": "2026-11"}
+
+
+def open_browse(lab: Lab) -> Locator:
+    lab.execute("jupyter-continuum:browse")
+    view = lab.page.get_by_role("region", name="Browse compute")
+    expect(view.get_by_role("row").nth(1)).to_be_visible()
+    return view
+
+
+def offers(view: Locator) -> Locator:
+    return view.locator("[data-offer]")
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [
+        sample.site(
+            f"site-{number}",
+            f"Site {number:03}",
+            "ready",
+            country=("FI", "IT", "DE", "ES")[number % 4],
+            offers=[
+                sample.offer(
+                    f"site-{number}",
+                    f"p{each:03}",
+                    gpu_vendor="nvidia",
+                    gpu_model="A100",
+                    gpus_per_node=4,
+                    gpu_memory_gb=40 + each,
+                    launchable=True,
+                    price_eur=STATED | {"value": float(each + number)},
+                )
+                for each in range(100)
+            ],
+        )
+        for number in range(count // 100)
+    ]
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_the_offers_can_be_looked_at(lab: Lab, theme: str, width: int) -> None:
+    lab.page.set_viewport_size({"width": width, "height": 900})
+    lab.execute("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
+    view = open_browse(lab)
+    view.locator("[data-offer='leonardo/boost_usr_prod'] [role=gridcell]").nth(1).click()
+    expect(view.get_by_role("complementary", name="Details of the offer")).to_contain_text(
+        "boost_usr_prod"
+    )
+    lab.page.wait_for_function(
+        "theme => document.body.dataset.jpThemeName === theme", arg=f"JupyterLab {theme}"
+    )
+    lab.screenshot(f"browse-{theme.lower()}-{width}")
+    assert view.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_two_offers_are_found_by_filter_and_reach_the_launch_form(lab: Lab) -> None:
+    view = open_browse(lab)
+    view.get_by_role("searchbox", name="Search offers").fill("emulated")
+    view.get_by_role("button", name="Ready now").click()
+    expect(offers(view)).to_have_count(2)
+    grid = view.get_by_role("grid", name="Offers")
+    grid.focus()
+    for key in ("Enter", "ArrowDown", "Enter"):
+        grid.press(key)
+    expect(view.get_by_role("row", selected=True)).to_have_count(2)
+    view.get_by_role("button", name="Prepare launch with 2 offers").click()
+    chosen = lab.page.get_by_role("list", name="Chosen offers")
+    expect(chosen).to_contain_text("emulated-a")
+    expect(chosen).to_contain_text("emulated-b")
+
+
+def test_an_offer_that_cannot_be_launched_is_not_chosen_and_says_why(lab: Lab) -> None:
+    view = open_browse(lab)
+    view.get_by_role("searchbox", name="Search offers").fill("lumi")
+    offers(view).first.get_by_role("gridcell").first.click(force=True)
+    expect(view.get_by_role("complementary", name="Details of the offer")).to_contain_text(
+        "Connect the site first."
+    )
+    expect(view.get_by_role("button", name="Prepare launch")).to_be_disabled()
+
+
+def test_a_search_that_finds_nothing_says_so(lab: Lab) -> None:
+    view = open_browse(lab)
+    view.get_by_role("searchbox", name="Search offers").fill("nothing like this")
+    expect(view).to_contain_text("No offer is all that. Ask for less.")
+
+
+def test_ten_thousand_offers_are_sorted_filtered_and_walked_by_keyboard(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.answers["sites"] = many(MANY)
+    view = open_browse(lab)
+    grid = view.get_by_role("grid", name="Offers")
+    expect(grid).to_have_attribute("aria-rowcount", str(MANY + 1))
+    assert offers(view).count() < 100, "only what is seen is drawn"
+    price = grid.get_by_role("columnheader", name="EUR/h")
+    price.click()
+    expect(price).to_have_attribute("aria-sort", "ascending")
+    expect(offers(view).first).to_have_attribute("data-offer", "site-0/p000")
+    price.click()
+    expect(price).to_have_attribute("aria-sort", "descending")
+    expect(offers(view).first).to_have_attribute("data-offer", "site-99/p099")
+    grid.press("Control+End")
+    expect(view.locator("[data-offer='site-0/p000']")).to_have_attribute("data-chosen", "true")
+    named = grid.get_attribute("aria-activedescendant")
+    expect(lab.page.locator(f"[id='{named}']")).to_be_visible()
+    view.get_by_role("spinbutton", name="GPU memory at least, in GB").fill("139")
+    expect(grid).to_have_attribute("aria-rowcount", str(MANY // 100 + 1))
+
+
+def test_a_name_with_markup_is_shown_as_text(lab: Lab, broker: BrokerDouble) -> None:
+    name = "<img src=x onerror=\"document.title='owned'\">"
+    broker.answers["sites"] = [
+        sample.site("evil", name, "ready", offers=[sample.offer("evil", "<b>p</b>")])
+    ]
+    view = open_browse(lab)
+    expect(offers(view)).to_contain_text(name)
+    assert view.locator("img").count() == 0
+    assert lab.page.title() != "owned"
