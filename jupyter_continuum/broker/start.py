@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jupyter_continuum.cluster.way import WAY_VARIABLE
 from jupyter_continuum.errors import BrokerError
 from jupyter_continuum.paths import data_dir, socket_dir
 
@@ -32,6 +33,11 @@ def front_door_path() -> Path:
 
 def dial(*, start: bool) -> socket.socket:
     """A connection to the broker, which is started first when ``start`` and none answers."""
+    if os.environ.get(WAY_VARIABLE):  # a node of a site is no place for a broker
+        raise BrokerError(
+            "This notebook's kernel is at a site, where `jc.attach()` and `jc.record()` work. "
+            "Do this where JupyterLab is."
+        )
     path = socket_path()
     connection = _try_to_dial(path)
     if connection is not None:

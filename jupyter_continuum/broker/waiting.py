@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from jupyter_continuum.broker.client import open_broker
 from jupyter_continuum.broker.lines import Message
@@ -19,11 +19,13 @@ def wait_for_workers(
     name: str,
     number: int,
     *,
+    among: Collection[str] | None = None,
     tell: Callable[[str], None] = print_at_once,
     others: Callable[[Message], None] | None = None,
 ) -> None:
     """Tell what each group waits for; ContinuumError as soon as so many can no longer come.
 
+    ``among`` names the groups that count; left out, all do.
     Events of other things go to ``others``. A queue is long: a broker that ends meanwhile is
     asked again, and started again.
     """
@@ -35,7 +37,7 @@ def wait_for_workers(
             broker.call("cluster", name=name)  # which may have gone with an earlier broker
             try:
                 for event in broker.events():
-                    if ready := _is_ready(event, name, number, shown, tell):
+                    if ready := _is_ready(event, name, number, among, shown, tell):
                         break
                     if others is not None:
                         others(event)
@@ -44,14 +46,21 @@ def wait_for_workers(
 
 
 def _is_ready(
-    event: Message, name: str, number: int, shown: dict[str, str], tell: Callable[[str], None]
+    event: Message,
+    name: str,
+    number: int,
+    among: Collection[str] | None,
+    shown: dict[str, str],
+    tell: Callable[[str], None],
 ) -> bool:
     if event.get("kind") == "cluster-gone" and event.get("name") == name:
         raise Unknown(f"{name} was stopped before {number} workers were ready.")
     if event.get("kind") != "cluster" or event["cluster"]["name"] != name:
         return False
-    _tell_changes(event["cluster"]["groups"], shown, tell)
-    return _enough(event["cluster"], number)
+    cluster = event["cluster"]
+    groups = [each for each in cluster["groups"] if among is None or each["name"] in among]
+    _tell_changes(groups, shown, tell)
+    return _enough(cluster, groups, number)
 
 
 def _tell_changes(
@@ -66,8 +75,7 @@ def _tell_changes(
             tell(text)
 
 
-def _enough(cluster: Record, number: int) -> bool:
-    groups = cluster["groups"]
+def _enough(cluster: Record, groups: Collection[Record], number: int) -> bool:
     if sum(group["workers_ready"] for group in groups) >= number:
         return True
     over = {"failed", "stopped"}

@@ -47,9 +47,19 @@ def sweep_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
         file="YAML or JSON with parameters that are the same in every run; -p counts more",
     )
     _on_words(add, "the sweep")
+    add(
+        "--at",
+        metavar="SITE[/GROUP]",
+        help="have the kernels on the cluster's workers there, where the data is",
+    )
     add("--output", metavar="DIR", help="NOTEBOOK-sweep beside it when left out")
     add("--resume", action="store_true", help="refuse to start anew: run only what is missing")
-    add("--jobs", type=int, metavar="N", help="runs at once; as many as this machine has CPUs")
+    add(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at once; as many as there are CPUs here, or with --at threads of workers",
+    )
     add(
         "--retries",
         type=int,

@@ -32,8 +32,8 @@ def sweep(options: Namespace) -> int:
     from jupyter_continuum.runs.sweep.values import axes_of
 
     notebook = Path(options.notebook)
-    jobs = options.jobs if options.jobs is not None else len(os.sched_getaffinity(0))
-    if jobs < 1 or options.retries < 0:
+    jobs = options.jobs
+    if (jobs is not None and jobs < 1) or options.retries < 0:
         raise RunError("--jobs is at least 1, --retries at least 0. Correct it and try again.")
     axes, fixed = axes_of(options.parameter), merge(options.parameters, [])
     prepared = prepare(notebook, axes, fixed, options.kernel)
@@ -44,6 +44,7 @@ def sweep(options: Namespace) -> int:
             prepared,
             lambda: read_words(options.on, os.environ),
             output=output,
+            at=options.at,
             jobs=jobs,
             resume=options.resume,
             retry=Retry(options.retries, options.retry_errors),

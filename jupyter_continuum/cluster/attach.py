@@ -12,7 +12,7 @@ from jupyter_continuum.cluster.security import Identity, security
 from jupyter_continuum.cluster.wide_link import adopt
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Security
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +56,31 @@ def open_client(
     A process may attach to several clusters. Their time-outs for wide links, the same for all
     of them, are set in this process for good.
     """
+    secure = security(
+        key=identity.key,
+        certificate=attachment.certificate,
+        authority=attachment.ca,
+        relay=client_relay(attachment),
+    )
+    return connect(
+        attachment.address, secure, attachment.config, asynchronous=asynchronous, **options
+    )
+
+
+def connect(
+    address: str,
+    secure: Security,
+    config: Mapping[str, Any],
+    *,
+    asynchronous: bool = False,
+    **options: Any,
+) -> Client:
+    """The same, for who has what lets a client in already."""
     from distributed import Client
     from distributed.versions import VersionMismatchWarning
 
-    adopt(attachment.config)
+    adopt(config)
     # Every agent's environment was compared when it joined, and what matters was refused with a
     # sentence; Dask's own table warns of a patch release or a package only one side has.
     warnings.filterwarnings("ignore", category=VersionMismatchWarning)
-    return Client(
-        attachment.address,
-        security=security(
-            key=identity.key,
-            certificate=attachment.certificate,
-            authority=attachment.ca,
-            relay=client_relay(attachment),
-        ),
-        asynchronous=asynchronous,
-        **options,
-    )
+    return Client(address, security=secure, asynchronous=asynchronous, **options)

@@ -15,8 +15,6 @@ Notebook = Any  # a notebook node, which nbformat ships no annotations for
 
 def read_notebook(path: Path) -> Notebook:
     """The notebook at ``path``, in the format of today. RunError for anything else."""
-    import nbformat
-
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
@@ -31,13 +29,22 @@ def read_notebook(path: Path) -> Notebook:
     if not isinstance(content, dict) or "nbformat" not in content:
         raise RunError(f"{path} is no notebook, but other JSON. Is the name right?")
     try:
+        return validated(text)
+    except ValueError as error:
+        raise RunError(
+            f"{path} is a notebook that cannot be read: {error}. Open it in JupyterLab and save it."
+        ) from error
+
+
+def validated(text: str) -> Notebook:
+    """The notebook that ``text`` is. ValueError says why it is none."""
+    import nbformat
+
+    try:
         notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises whatever it stumbles over
-        said = " ".join(str(error).split())[:200]
-        raise RunError(
-            f"{path} is a notebook that cannot be read: {said}. Open it in JupyterLab and save it."
-        ) from error
+        raise ValueError(" ".join(str(error).split())[:200]) from error
     return notebook
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.rows import Record
 from jupyter_continuum.broker.selection import CLUSTER_VARIABLE, group_of, only_cluster
+from jupyter_continuum.cluster.way import WAY_VARIABLE
 from jupyter_continuum.errors import PlanRefused
 from jupyter_continuum.workbench.cluster import Cluster
 from jupyter_continuum.workbench.foreign import ForeignCluster
+from jupyter_continuum.workbench.own import OwnCluster, own_cluster
 
 
 def launch(
@@ -35,11 +38,14 @@ def launch(
     return started
 
 
-def attach(name: str | None = None) -> Cluster | ForeignCluster:
+def attach(name: str | None = None) -> Cluster | ForeignCluster | OwnCluster:
     """A running cluster by name; the only one there is when no name is given.
 
-    ``site/name`` is a cluster that somebody else runs at a site, with the Dask operator.
+    ``site/name`` is a cluster that somebody else runs at a site, with the Dask operator. Where the
+    kernel is at a site, it is the cluster of the worker beside it.
     """
+    if way := os.environ.get(WAY_VARIABLE):
+        return own_cluster(name, os.environ.get(CLUSTER_VARIABLE, ""), Path(way))
     name = name or os.environ.get(CLUSTER_VARIABLE) or only_cluster(call_broker("clusters"))
     if "/" in name:
         return ForeignCluster(name)

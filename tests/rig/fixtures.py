@@ -102,3 +102,11 @@ def worker_python() -> Path:
     from tests.rig.worker_environment import worker_python
 
     return worker_python()
+
+
+@pytest.fixture(scope="session")
+def kernel_python() -> Path:
+    """The same with what kernels at a site need."""
+    from tests.rig.worker_environment import worker_python
+
+    return worker_python("ipykernel", "papermill")

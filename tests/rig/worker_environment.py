@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -33,10 +33,13 @@ PROJECT = "jupyter_continuum"
 UNUSED = shutil.ignore_patterns("__pycache__", "labextension", "*.pyc")
 
 
-def worker_python() -> Path:
-    """The interpreter of a worker environment, made once for this state of the code."""
-    packages = dict(sorted(closure()))
-    if len(packages) + 1 > MOST_PACKAGES:
+def worker_python(*more: str) -> Path:
+    """The interpreter of a worker environment, made once for this state of the code.
+
+    ``more`` packages in it are those that `jupyter continuum prepare --with` would add.
+    """
+    packages = dict(sorted(closure(more)))
+    if not more and len(packages) + 1 > MOST_PACKAGES:
         raise RigError(f"A worker environment of {len(packages) + 1} packages: {list(packages)}")
     base = folder("deps", *(f"{name}=={one.version}" for name, one in packages.items()))
     if not base.exists():
@@ -66,9 +69,9 @@ def project() -> Path:
     return Path(found.submodule_search_locations[0])
 
 
-def closure() -> Iterator[tuple[str, Distribution]]:
+def closure(more: Iterable[str] = ()) -> Iterator[tuple[str, Distribution]]:
     """The packages a worker needs and all they need, with their versions here."""
-    waiting, seen = list(ROOTS), set[str]()
+    waiting, seen = [*ROOTS, *more], set[str]()
     while waiting:
         name = canonicalize_name(waiting.pop())
         if name in seen:

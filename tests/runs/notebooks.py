@@ -13,6 +13,49 @@ SUM = (
 )
 """A cell that computes on the cluster, with the parameter ``n``."""
 
+SEEN = """
+import atexit, builtins, json, os, random, sys, threading, warnings
+import numpy as np
+import jupyter_continuum as jc
+def of_fds():
+    names = []
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            names.append(os.readlink(f"/proc/self/fd/{fd}"))
+        except OSError:
+            pass  # that of the listing
+    return sorted(name for name in names if name.startswith("/"))  # the kernel's come and go
+seen = {
+    "globals": sorted(set(globals()) - {"n"}),
+    "environment": {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"},
+    "directory": os.getcwd(),
+    "path": sys.path,
+    "modules": sorted(sys.modules),
+    "files": of_fds(),
+    "filters": len(warnings.filters),
+    "patched": [hasattr(builtins, "mine"), np.get_printoptions()["precision"]],
+    "threads": len(threading.enumerate()),
+    "cell": get_ipython().execution_count,
+}
+drawn = [random.random(), float(np.random.rand()), float(np.random.default_rng().random())]
+jc.record("seen", json.dumps(seen))
+jc.record("drawn", drawn)
+jc.record("nothing", np.float64("nan"))
+jc.record("array", np.arange(2))
+"""
+"""A cell that records all that a run could see of another: ``seen`` and ``drawn``."""
+SPOILED = """
+import colorsys, tempfile, types
+os.environ["SPOILED"] = "1"; os.environ.pop("HOME")
+os.chdir("/"); sys.path.insert(0, "/spoiled"); sys.modules["spoiled"] = types.ModuleType("spoiled")
+random.seed(1); np.random.seed(1); np.set_printoptions(precision=2)
+warnings.simplefilter("ignore"); builtins.mine = 1
+kept = open("/dev/zero"); os.dup(kept.fileno()); os.umask(0)
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+spoiled = True
+"""
+"""A cell that changes all of that."""
+
 
 def signals_its_run(number: int) -> str:
     """A cell that sends its own run a signal, and never ends by itself."""

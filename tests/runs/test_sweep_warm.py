@@ -22,7 +22,7 @@ from jupyter_continuum.paths import socket_dir
 from jupyter_continuum.runs.sweep.order import Ended, Order
 from jupyter_continuum.runs.sweep.warm import Lost, Warm
 from tests.conftest import own_state
-from tests.runs.notebooks import outputs, write
+from tests.runs.notebooks import SEEN, SPOILED, outputs, write
 
 SECONDS = 120
 
@@ -51,6 +51,7 @@ def order(notebook: Path, number: int, sockets: Path, **fields: Any) -> Order:
         language="python",
         cwd=str(notebook.parent),
         forked=True,
+        native=False,
         sockets=str(sockets),
         env={},
     )
@@ -69,48 +70,6 @@ def run(warm: Warm, sockets: Path, notebook: Path, number: int) -> Ended:
     ended_number, ended = next_ended(warm)
     assert ended_number == number
     return ended
-
-
-SEEN = """
-import atexit, builtins, json, os, random, sys, threading, warnings
-import numpy as np
-import jupyter_continuum as jc
-def of_fds():
-    names = []
-    for fd in os.listdir("/proc/self/fd"):
-        try:
-            names.append(os.readlink(f"/proc/self/fd/{fd}"))
-        except OSError:
-            pass  # that of the listing
-    return sorted(name for name in names if name.startswith("/"))  # the kernel's come and go
-seen = {
-    "globals": sorted(set(globals()) - {"n"}),
-    "environment": {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"},
-    "directory": os.getcwd(),
-    "path": sys.path,
-    "modules": sorted(sys.modules),
-    "files": of_fds(),
-    "filters": len(warnings.filters),
-    "patched": [hasattr(builtins, "mine"), np.get_printoptions()["precision"]],
-    "threads": len(threading.enumerate()),
-    "cell": get_ipython().execution_count,
-}
-drawn = [random.random(), float(np.random.rand()), float(np.random.default_rng().random())]
-jc.record("seen", json.dumps(seen))
-jc.record("drawn", drawn)
-jc.record("nothing", np.float64("nan"))
-jc.record("array", np.arange(2))
-"""
-SPOILED = """
-import colorsys, tempfile, types
-os.environ["SPOILED"] = "1"; os.environ.pop("HOME")
-os.chdir("/"); sys.path.insert(0, "/spoiled"); sys.modules["spoiled"] = types.ModuleType("spoiled")
-random.seed(1); np.random.seed(1); np.set_printoptions(precision=2)
-warnings.simplefilter("ignore"); builtins.mine = 1
-kept = open("/dev/zero"); os.dup(kept.fileno()); os.umask(0)
-threading.Thread(target=threading.Event().wait, daemon=True).start()
-spoiled = True
-"""
 
 
 def test_nothing_of_a_run_is_visible_in_the_next(warm: Warm, sockets: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from nbclient.exceptions import DeadKernelError
 from nbformat.validator import get_validator
@@ -130,4 +131,6 @@ def _manager(order: Order, kernel: Fork | None) -> QuietKernelManager:
         # Which transports such a kernel has is not known; encrypted where it can be.
         config = Config({"KernelManager": {"transport_encryption": "auto"}})
         return QuietKernelManager(kernel_name=order["kernel"], config=config)
+    if order["native"]:
+        options["kernel_spec_manager"] = KernelSpecManager(kernel_dirs=[])
     return ForkedKernelManager(kernel, client_factory=WarmClient, **options)

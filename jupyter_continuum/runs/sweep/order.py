@@ -18,6 +18,8 @@ class Order(TypedDict):
     cwd: str
     forked: bool
     """False for a kernel that is no ipykernel of this Python: it is started as ever."""
+    native: bool
+    """The kernel of this Python, whatever kernels of that name a person has installed."""
     sockets: str
     """A folder of this person alone, for a short time."""
     env: dict[str, str]

@@ -68,6 +68,7 @@ def serve() -> Callable[[], Any] | None:
     if not sys.flags.safe_path:
         del sys.path[0]  # the folder that we were started in, as a kernel does
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as it does
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # workers ignore it; runs are ended with it
     orders, answers = os.dup(0), os.dup(1)
     os.dup2(2, 1)
     os.dup2(null := os.open(os.devnull, os.O_RDONLY), 0)

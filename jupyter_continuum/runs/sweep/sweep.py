@@ -7,11 +7,11 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_continuum.broker.selection import CLUSTER_VARIABLE
 from jupyter_continuum.paths import socket_dir
@@ -22,6 +22,7 @@ from jupyter_continuum.runs.parameters import Parameters, check_parameters
 from jupyter_continuum.runs.sweep.early import early_modules
 from jupyter_continuum.runs.sweep.folder import Folder, Record, Sweep, digest_of, opened
 from jupyter_continuum.runs.sweep.launcher import flags_of
+from jupyter_continuum.runs.sweep.location import check_site
 from jupyter_continuum.runs.sweep.order import Ended, Order
 from jupyter_continuum.runs.sweep.progress import Progress
 from jupyter_continuum.runs.sweep.recording import SweepRecording
@@ -29,8 +30,9 @@ from jupyter_continuum.runs.sweep.results import Table, table_of, write_csv, wri
 from jupyter_continuum.runs.sweep.values import Axes, combinations
 from jupyter_continuum.runs.sweep.warm import Lost, Warm
 
-HERE = "local"
-"""The site that this machine is."""
+if TYPE_CHECKING:
+    from jupyter_continuum.runs.sweep.at_site import AtSite
+
 LOOK_SECONDS = 1.0
 """So often progress is told while nothing ends."""
 TABLE_SECONDS = 5.0
@@ -87,7 +89,8 @@ def perform(
     use: Callable[[], Use],
     *,
     output: Path,
-    jobs: int,
+    at: str | None = None,
+    jobs: int | None,
     resume: bool,
     retry: Retry,
     watch: Watch,
@@ -95,6 +98,8 @@ def perform(
     """Run what is missing; the records of all runs that have ended, by number.
 
     ``use`` is asked for the cluster, or the plan to launch, when there is something to run.
+    The kernels are here, or with ``at`` on the workers of that ``SITE`` or ``SITE/GROUP``.
+    ``jobs`` run at once, or as many as there is room for.
     """
     total = len(prepared.runs)
     with opened(output, prepared.sweep, prepared.notebook, total, resume=resume) as folder:
@@ -104,27 +109,59 @@ def perform(
             return going.records
         going.begin()
         chosen = use()
+        if at is not None:
+            check_site(at, chosen, prepared.language)
         try:
             with (
                 _sockets() as sockets,
-                Warm(
-                    prepared.early,
-                    prepared.flags or [],
-                    sockets=sockets,
-                    log=folder.log,
-                    keeps=[folder.lock],  # so that the next sweep there meets no run of this one
-                ) as warm,
+                _here(prepared, folder, sockets) if at is None else nullcontext() as warm,
                 cluster_for(chosen, tell=watch.tell, others=watch.others) as cluster,
+                warm or _there(prepared, folder, cluster, at or "", watch) as kernels,
             ):
                 going.recording.begin(cluster, shared=isinstance(chosen, str))
-                try:
-                    going.run_all(warm, sockets, cluster, jobs)
-                finally:
-                    warm.stop()  # before their cluster ends
+                # Its kernels end with it, before their cluster does.
+                going.run_all(kernels, sockets, cluster, jobs)
         finally:
             going.recording.end(going.records, going.ran, watch.tell)
             going.write_table()
         return going.records
+
+
+class Kernels(Protocol):
+    """Where the kernels of runs are. It ends with its context, and all its runs with it."""
+
+    @property
+    def site(self) -> str: ...
+
+    def slots(self) -> int:
+        """How many there is room for at once; 0 while there is no worker for them."""
+
+    def wait_until_ready(self) -> None: ...
+
+    def run(self, order: Order) -> None:
+        """Start it. Raises Lost."""
+
+    def ended(self, seconds: float) -> tuple[int, Ended] | None:
+        """The next run that has ended, by its number; None when none does in time."""
+
+    def again(self) -> None:
+        """After Lost."""
+
+
+def _here(prepared: Prepared, folder: Folder, sockets: Path) -> Warm:
+    return Warm(
+        prepared.early,
+        prepared.flags or [],
+        sockets=sockets,
+        log=folder.log,
+        keeps=[folder.lock],  # so that the next sweep there meets no run of this one
+    )
+
+
+def _there(prepared: Prepared, folder: Folder, cluster: str, at: str, watch: Watch) -> AtSite:
+    from jupyter_continuum.runs.sweep.at_site import AtSite
+
+    return AtSite(at, cluster, folder, prepared.early, tell=watch.tell, others=watch.others)
 
 
 class _Going:
@@ -144,6 +181,7 @@ class _Going:
         self.ran: list[int] = []
         """Numbers of the runs that have ended since this sweep began, or went on."""
         self.recording = SweepRecording(prepared.sweep, len(prepared.runs), folder)
+        self._site = ""
         self._attempts: dict[int, int] = {}
         self._under_way: dict[int, datetime] = {}
         self._prepared, self._folder, self._retry, self._watch = prepared, folder, retry, watch
@@ -153,22 +191,25 @@ class _Going:
         """What an earlier sweep told in this folder is not of this one."""
         self._tell(0)
 
-    def run_all(self, warm: Warm, sockets: Path, cluster: str, jobs: int) -> None:
-        warm.wait_until_ready()
+    def run_all(self, kernels: Kernels, sockets: Path, cluster: str, jobs: int | None) -> None:
+        self._site = kernels.site
+        kernels.wait_until_ready()
         began = time.monotonic()
         while self.todo or self._under_way:
             try:
-                while self.todo and len(self._under_way) < jobs:
+                slots = kernels.slots()
+                most = (jobs or slots) if slots else 0
+                while self.todo and len(self._under_way) < most:
                     number = self.todo.popleft()
                     self._attempts[number] = self._attempts.get(number, 0) + 1
                     self._under_way[number] = datetime.now(UTC)
-                    warm.run(self._order(number, sockets, cluster))
-                if (ended := warm.ended(LOOK_SECONDS)) is not None:
+                    kernels.run(self._order(number, sockets, cluster))
+                if (ended := kernels.ended(LOOK_SECONDS)) is not None:
                     self._take(*ended)
             except Lost:
                 for number in list(self._under_way):
                     self._take(number, _LOST)
-                warm.again()
+                kernels.again()
             self._watch.on_progress(self._tell(time.monotonic() - began))
             if time.monotonic() > self._table_due:
                 self._write_csv()
@@ -183,6 +224,7 @@ class _Going:
             language=self._prepared.language,
             cwd=str(self._prepared.notebook.resolve().parent),  # as in JupyterLab
             forked=self._prepared.flags is not None,
+            native=False,
             sockets=str(sockets),
             env={CLUSTER_VARIABLE: cluster},
         )
@@ -199,7 +241,7 @@ class _Going:
             parameters=self._prepared.runs[number - 1],
             state=state,
             error=ended["error"],
-            site=HERE,
+            site=self._site,
             started=started.isoformat(timespec="seconds"),
             seconds=ended["seconds"],
             attempts=self._attempts[number],

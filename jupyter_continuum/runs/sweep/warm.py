@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -24,6 +25,8 @@ class Lost(Exception):
 
 class Warm:
     """Ends with its context, and all its runs with it; also when this process is killed."""
+
+    site = "local"
 
     def __init__(
         self,
@@ -53,6 +56,9 @@ class Warm:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def slots(self) -> int:
+        return len(os.sched_getaffinity(0))
 
     def run(self, order: Order) -> None:
         """Start it. Raises Lost."""
