@@ -45,3 +45,12 @@ def test_no_build_output_is_tracked() -> None:
     for path in tracked():
         parts = path.relative_to(ROOT).parts
         assert not built & set(parts[1:]), path
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [path for path in tracked() if path.suffix == ".md"]
+    assert ROOT / "docs" / "sites.md" in pages
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in link:
+                assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -46,8 +46,9 @@ def test_the_shipped_class_gives_every_student_its_sites_and_its_cluster() -> No
     ]
 
 
-def test_the_class_in_the_readme_is_one(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```yaml\n(sites:.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_class_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "teaching.md").read_text()
+    (text,) = re.findall(r"```yaml\n(sites:.*?)```", page, re.DOTALL)
     classroom = classroom_of(document(tmp_path, text))
     assert [len(site.faults) for site in classroom.sites.values()] == [3]
 
