@@ -151,7 +151,7 @@ export function Table(props: ITableProps): JSX.Element {
   return (
     <div
       ref={box}
-      className="jp-Continuum-grid"
+      className="jp-Continuum-table"
       role="grid"
       tabIndex={0}
       aria-label={trans.__('Offers')}
@@ -162,11 +162,11 @@ export function Table(props: ITableProps): JSX.Element {
       onKeyDown={onKeyDown}
       onScroll={event => setTop(event.currentTarget.scrollTop)}
     >
-      <div className="jp-Continuum-gridHead" role="rowgroup">
+      <div className="jp-Continuum-tableHead" role="rowgroup">
         <div
           role="row"
           aria-rowindex={1}
-          className="jp-Continuum-gridRow"
+          className="jp-Continuum-tableRow"
           style={{ gridTemplateColumns: template }}
         >
           <div
@@ -191,7 +191,7 @@ export function Table(props: ITableProps): JSX.Element {
                 onClick={() => props.onSort(each.id)}
               >
                 <span>{each.title}</span>
-                <span aria-hidden="true" className="jp-Continuum-gridArrow">
+                <span aria-hidden="true" className="jp-Continuum-tableArrow">
                   {on ? (order.descending ? '▾' : '▴') : ''}
                 </span>
               </div>
@@ -201,7 +201,7 @@ export function Table(props: ITableProps): JSX.Element {
       </div>
       <div
         role="rowgroup"
-        className="jp-Continuum-gridBody"
+        className="jp-Continuum-tableBody"
         style={{ height: rows.length * LINE }}
       >
         {rows.slice(first, last).map((each, index) => (
@@ -252,7 +252,7 @@ const Row = memo(function Row(props: IRowProps): JSX.Element {
   return (
     <div
       role="row"
-      className="jp-Continuum-gridRow"
+      className="jp-Continuum-tableRow"
       data-offer={offer.id}
       data-chosen={props.chosen}
       aria-rowindex={index + 2}
@@ -265,7 +265,7 @@ const Row = memo(function Row(props: IRowProps): JSX.Element {
       <div
         role="gridcell"
         id={`${id}-${index}-0`}
-        className="jp-Continuum-gridPick"
+        className="jp-Continuum-tablePick"
         data-active={active === 0}
         title={
           offer.launchable
