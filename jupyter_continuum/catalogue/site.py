@@ -89,6 +89,8 @@ class Site(BaseModel):
     filesystems: Claims[dict[Text, Text]] = ()
     federated_software: Claims[Text] = ()
     accounting_unit: Claims[Text] = ()
+    allocation_command: Claims[Literal["lumi-allocations", "saldo"]] = ()
+    """Tells what is left of allocations where Slurm's own books do not. Words, never shell text."""
 
     rmax_pflops: Claims[Positive | dict[Text, Positive]] = ()
     """A number, or one per part of the machine."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from jupyter_continuum.errors import PlanRefused
 from jupyter_continuum.planning.known import KnownOffer, KnownSite
 from jupyter_continuum.planning.plan import GroupPlan, is_word
-from jupyter_continuum.sites.protocols import Association
+from jupyter_continuum.sites.protocols import Admits, Association
 
 
 def charge(group: GroupPlan, offer: KnownOffer, site: KnownSite) -> tuple[str, str]:
@@ -20,17 +21,70 @@ def charge(group: GroupPlan, offer: KnownOffer, site: KnownSite) -> tuple[str, s
     if not site.associations:
         return account, qos
     # The list is the site's text: what is no word is neither offered nor shown.
-    listed = [a for a in site.associations if is_word(a.account)]
-    allowed = [a for a in listed if a.partition in ("", offer.partition)]
+    allowed = usable(site.associations, offer.partition, offer.admits, site.parents)
     if not allowed:
-        usable = sorted({a.partition for a in listed if is_word(a.partition)}) or ["none"]
-        raise PlanRefused(
-            f"{offer.id}: no account of yours at {site.id} may use the partition "
-            f"{offer.partition!r}. Choose one of {', '.join(usable)}."
-        )
+        raise PlanRefused(f"{offer.id}: {none_usable(site.id, site.associations, offer.partition)}")
     account = _account(account, allowed, offer, site)
     _check_qos(qos, account, allowed, offer, site)
     return account, qos
+
+
+def usable(
+    associations: Iterable[Association],
+    partition: str,
+    admits: Admits,
+    parents: Mapping[str, str],
+) -> list[Association]:
+    """What the person may name together with ``partition``: account and, where listed, QoS.
+
+    The list is the site's text: what is no word is neither offered nor shown.
+    """
+    return list(_usable(associations, partition, admits, parents))
+
+
+def none_usable(site: str, associations: Sequence[Association], partition: str) -> str:
+    named = sorted({a.partition for a in associations if is_word(a.partition)} - {partition})
+    where = f" Choose one of {', '.join(named)}." if named else " Choose another partition."
+    return f"no account of yours at {site} may use the partition {partition!r}.{where}"
+
+
+def _usable(
+    associations: Iterable[Association],
+    partition: str,
+    admits: Admits,
+    parents: Mapping[str, str],
+) -> Iterator[Association]:
+    for each in associations:
+        if not is_word(each.account) or each.partition not in ("", partition):
+            continue
+        if not _admitted(each.account, admits, parents):
+            continue
+        words = tuple(
+            word
+            for word in each.qos
+            if is_word(word)
+            and word not in admits.not_qos
+            and (admits.qos is None or word in admits.qos)
+        )
+        if words or not each.qos:
+            default = each.default_qos if each.default_qos in words else ""
+            yield replace(each, qos=words, default_qos=default)
+
+
+def _admitted(account: str, admits: Admits, parents: Mapping[str, str]) -> bool:
+    """A partition lets in accounts below those that it lists; without a tree nobody is refused."""
+    line = _line(account, parents)
+    if admits.accounts is not None:
+        return not parents or any(each in admits.accounts for each in line)
+    return not any(each in admits.not_accounts for each in line)
+
+
+def _line(account: str, parents: Mapping[str, str]) -> list[str]:
+    """The account and those above it."""
+    line = [account]
+    while (above := parents.get(line[-1], "")) and above not in line:
+        line.append(above)
+    return line
 
 
 def _account(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jupyter_continuum.planning.allocation import Charged, left, own_unit
 from jupyter_continuum.planning.amount import Amount, Claims, number, unknown
 from jupyter_continuum.planning.cost import eur_per_node_hour, is_whole, unit_of
 from jupyter_continuum.planning.energy import carbon_kg, energy_kwh, node_power, with_cooling
 from jupyter_continuum.planning.wait import Wait
+from jupyter_continuum.sites.protocols import Books
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +37,17 @@ def estimate(
     of_offer: Claims,
     *,
     wait: Wait,
-    left: Amount,
+    books: Books | None,
+    charged: Charged,
     here: bool,
 ) -> Estimate:
-    """``here``: the site is the person's own machine, whose power nobody measures."""
+    """``books``: of the site, as last told. ``here``: the person's own machine, whose power nobody
+    measures.
+    """
     site = offer.partition("/")[0]
     gpus = number(of_offer, "gpus_per_node")
     model = of_offer.get("gpu_model")
-    unit = unit_of(of_site, of_offer)
+    unit = own_unit(unit_of(of_site, of_offer), books, charged, of_offer)
     energy = node_energy(site, of_site, of_offer, here=here)
     carbon = energy if energy.value is None else carbon_kg(energy, site, of_site)
     grams = carbon if carbon.value is None else _scaled(carbon, 1000)
@@ -55,7 +60,7 @@ def estimate(
         eur=_scaled(eur_per_node_hour(site, of_site, of_offer, here=here), 1 / devices),
         unit=unit.name,
         units=_scaled(unit.per_node, 1 / devices),
-        left=left,
+        left=left(books, charged, unit, of_offer),
         whole_node=is_whole(of_offer),
         energy_kwh=_scaled(with_cooling(energy, of_site), 1 / devices),
         carbon_g=_scaled(grams, 1 / devices),

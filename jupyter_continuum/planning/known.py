@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from jupyter_continuum.sites.protocols import Association
+from jupyter_continuum.sites.protocols import EVERYBODY, Admits, Association
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class KnownOffer:
     gpu_type: str = ""
     cpus_per_node: int | None = None
     memory_gb_per_node: float | None = None
+    admits: Admits = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +42,5 @@ class KnownSite:
     prologue: str = ""
     associations: tuple[Association, ...] = ()
     """What the site lets the person charge; empty where it keeps no such list."""
+    parents: Mapping[str, str] = field(default_factory=dict)
+    """The account above each, as far as the site tells."""

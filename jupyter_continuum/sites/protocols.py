@@ -219,6 +219,20 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Admits:
+    """Whom a partition lets in. None: there is no such list."""
+
+    accounts: tuple[str, ...] | None = None
+    """These, and those below them."""
+    not_accounts: tuple[str, ...] = ()
+    qos: tuple[str, ...] | None = None
+    not_qos: tuple[str, ...] = ()
+
+
+EVERYBODY = Admits()
+
+
+@dataclass(frozen=True, slots=True)
 class OfferStatus:
     """How busy one offer is. None means unknown."""
 
@@ -237,6 +251,7 @@ class OfferStatus:
     max_nodes: int | None = None
     state: str = ""
     """The partition's state in the site's own words; "" and ``UP`` take jobs."""
+    admits: Admits = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +263,40 @@ class Association:
     default_qos: str = ""
     partition: str = ""
     """Set when the association holds for one partition only."""
+
+
+BooksCommand = Literal["lumi-allocations", "saldo"]
+"""A site's own command that tells what is left of allocations; of others Slurm's books are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an account may use of one resource, and what it has used of it."""
+
+    account: str
+    resource: str
+    """``cpu``, ``node``, ``billing``, ``gres/gpu`` or ``gres/gpu:TYPE``, as Slurm counts them; or
+    the site's own unit: ``core-hour``, ``GPU-hour``."""
+    granted_hours: float
+    used_hours: float
+    holder: str = ""
+    """Whose limit it is: the account's, one above it, or the person's own in it."""
+    partition: str = ""
+    """Name or pattern (``boost_*``) of the partitions that it is for; "" of all."""
+    until: str = ""
+    """The last day of the grant, where it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the site's books say of the person's accounts."""
+
+    budgets: tuple[Budget, ...] = ()
+    parents: Mapping[str, str] = field(default_factory=dict)
+    """The account above each, where there is one."""
+    observed: datetime | None = None
+    why: str = ""
+    """Why they could not be read; "" when they could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +319,8 @@ class SiteStatus:
     agents: tuple[Agent, ...] = ()
     offers: tuple[OfferStatus, ...] = ()
     clusters: tuple[ForeignCluster, ...] = ()
+    books: Books | None = None
+    """As they were when they were last asked for; None where a site keeps none."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """What could not be read, by part, as sentences."""
 

@@ -129,6 +129,21 @@ def test_what_a_site_cannot_give_is_refused_before_anything_is_sent(
         call_broker("launch", plan={"name": "main", "groups": [group]})
 
 
+def test_an_offer_tells_what_is_left_and_what_may_be_charged(
+    both: tuple[SlurmSite, SlurmSite],
+) -> None:
+    sites = {each["id"]: each["offers"] for each in call_broker("sites")}
+    gpu = next(each for each in sites["siteb"] if each["name"] == "gpu")
+    assert (gpu["unit"], gpu["units"]["value"], gpu["left"]["kind"]) == ("GPU-hour", 1, "measured")
+    assert 9 < gpu["left"]["value"] <= 10  # 600 GPU-minutes, and what tests before have used
+    assert "of 10 gres/gpu hours used by proj_1234" in gpu["left"]["source"]
+    charge = {each["account"]: each["qos"] for each in gpu["charge"]}
+    assert "long" in charge["proj_1234"]
+    assert charge["proj_other"] == ["normal"]
+    (free,) = [each for each in sites["sitea"] if each["name"] == "gpu"]
+    assert (free["charge"], free["left"]["value"]) == ([], None)
+
+
 def test_a_frozen_controller_gets_the_job_once_and_delays_nobody(
     both: tuple[SlurmSite, SlurmSite],
 ) -> None:

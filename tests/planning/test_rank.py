@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_continuum.planning.allocation import Charged
 from jupyter_continuum.planning.amount import Amount, Stated, unknown
 from jupyter_continuum.planning.estimate import Estimate, estimate
 from jupyter_continuum.planning.rank import ORDERS, By, figure, rank
@@ -96,14 +97,11 @@ def test_an_estimate_is_of_one_device_of_a_full_node() -> None:
         "price_eur_per_hour": Stated(8.0, "provider", "a list"),
         "shareable": Stated(False, "official", "a guide"),
     }
-    found = estimate(
-        "s/gpu", of_site, of_offer, wait=unknown_wait("x"), left=unknown("x"), here=False
-    )
+    asked = {"wait": unknown_wait("x"), "books": None, "charged": Charged((), "gpu")}
+    found = estimate("s/gpu", of_site, of_offer, **asked, here=False)
     assert (found.per, found.eur.value, found.units.value, found.whole_node) == ("GPU", 2, 1, True)
     assert found.energy_kwh.value == pytest.approx(0.5)
     assert found.carbon_g.value == pytest.approx(25)
-    here = estimate(
-        "s/gpu", of_site, of_offer, wait=unknown_wait("x"), left=unknown("x"), here=True
-    )
+    here = estimate("s/gpu", of_site, of_offer, **asked, here=True)
     assert here.carbon_g.value is None
     assert here.energy_kwh.value is None

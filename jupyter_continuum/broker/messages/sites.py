@@ -49,6 +49,15 @@ class WaitView(Message):
     """How good such figures were before."""
 
 
+class AssociationView(Message):
+    """An account the person may charge, with the QoS it may use."""
+
+    account: str
+    qos: list[str] = []
+    default_qos: str = ""
+    partition: str = ""
+
+
 class OfferView(Message):
     """One thing that can be allocated at a site. None means unknown."""
 
@@ -81,6 +90,9 @@ class OfferView(Message):
     units: AmountView = AmountView()
     left: AmountView = AmountView()
     """Of the person's allocation, in that unit."""
+    charge: list[AssociationView] = []
+    """Accounts, each with its QoS, that the site lets the person name with this partition; none
+    where it keeps no such list."""
     whole_node: bool | None = None
     """Whether a job is charged whole nodes."""
     energy_kwh: AmountView = AmountView()
@@ -134,10 +146,3 @@ class SiteView(Message):
     """None: never measured, or too long ago."""
     probing: str = ""
     """How far a probe is that runs now; "" when none does."""
-
-
-class AssociationView(Message):
-    account: str
-    qos: list[str] = []
-    default_qos: str = ""
-    partition: str = ""

@@ -11,7 +11,8 @@ from jupyter_continuum.broker.messages.sites import AmountView, OfferView, SiteV
 from jupyter_continuum.broker.sites.claims import offer_claims, site_claims, stated
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.catalogue import Catalogue
-from jupyter_continuum.planning.amount import Claims, unknown
+from jupyter_continuum.planning.allocation import Charged
+from jupyter_continuum.planning.amount import Claims
 from jupyter_continuum.planning.estimate import Estimate, estimate
 from jupyter_continuum.planning.wait import Wait, Waited, expected_wait
 from jupyter_continuum.sites.protocols import JobState
@@ -61,7 +62,8 @@ class Estimating:
             of_site,
             stated(claims, today),
             wait=self._wait(offer, session, now),
-            left=unknown("The site has not been asked what is left of your allocation."),
+            books=session.status.books if session and session.status else None,
+            charged=_charged(offer, session),
             here=session is not None and session.profile.kind in ("local", "emulated"),
         )
 
@@ -76,6 +78,15 @@ class Estimating:
             stated=queue,
             stated_by=queue_by,
         )
+
+
+def _charged(offer: OfferView, session: Session | None) -> Charged:
+    """By the profile's word; else by the only account that may be named with the partition."""
+    own = session.profile.account if session is not None else None
+    accounts = (own,) if own else tuple(sorted({each.account for each in offer.charge}))
+    status = session.status if session is not None else None
+    live = next((o for o in status.offers if o.partition == offer.name), None) if status else None
+    return Charged(accounts, offer.name, live.gpu_type if live else "")
 
 
 def _said(names: set[str], session: Session | None, now: datetime) -> tuple[float | None, str]:

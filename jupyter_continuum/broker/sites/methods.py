@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from jupyter_continuum.broker.messages.sites import AssociationView, RankView, SiteView
 from jupyter_continuum.broker.sites.profiles import checked_profile
 from jupyter_continuum.broker.sites.sites import Sites
+from jupyter_continuum.broker.sites.view import association_view
 from jupyter_continuum.broker.words import first_fault
 from jupyter_continuum.errors import ContinuumError, SiteUnreachable
 from jupyter_continuum.planning.rank import ORDERS
@@ -90,15 +91,7 @@ class SiteMethods:
     async def associations(self, *, site: str) -> list[AssociationView]:
         session = self._sites.session(site)
         found = await session.attempt(session.launcher.associations)
-        return [
-            AssociationView(
-                account=each.account,
-                qos=list(each.qos),
-                default_qos=each.default_qos,
-                partition=each.partition,
-            )
-            for each in found
-        ]
+        return [association_view(each) for each in found]
 
 
 def checked_fault(site: str, fields: dict[str, Any]) -> Fault:

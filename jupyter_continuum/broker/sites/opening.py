@@ -13,7 +13,7 @@ from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.here.local import LocalLauncher, LocalTransport
 from jupyter_continuum.sites.profile import KubernetesSite, Profile, SshLogin
-from jupyter_continuum.sites.protocols import Asker, Launcher, Shell, Transport
+from jupyter_continuum.sites.protocols import Asker, BooksCommand, Launcher, Shell, Transport
 
 HERE = Profile(site="local", kind="local", name="This machine")
 """A site that everybody has."""
@@ -33,18 +33,23 @@ def open_session(
     save: Callable[[Profile], None],
     on_change: Callable[[Session], None],
     door: FrontDoor,
+    books: BooksCommand | None = None,
 ) -> Session:
     """A session that is not connected yet; ``save`` keeps the profile with a pinned host key.
 
+    ``books`` is the site's own command for what is left of allocations.
     ``door`` is for agents of sites that are not imitated on this machine.
     """
-    transport, launcher = _parts(profile, asker, save)
+    transport, launcher = _parts(profile, asker, save, books)
     here = profile.kind in ("local", "emulated")
     return Session(profile, transport, launcher, on_change, None if here else door)
 
 
 def _parts(
-    profile: Profile, asker: Asker, save: Callable[[Profile], None]
+    profile: Profile,
+    asker: Asker,
+    save: Callable[[Profile], None],
+    books: BooksCommand | None,
 ) -> tuple[Transport, Launcher]:
     if profile.kind == "local":
         return LocalTransport(), LocalLauncher(profile.site)
@@ -61,7 +66,7 @@ def _parts(
 
     transport = _to_login_node(profile, asker, save)
     work = profile.work_directory or WORK_DIRECTORY
-    return transport, SlurmLauncher(transport, work, site=profile.site)
+    return transport, SlurmLauncher(transport, work, site=profile.site, books=books)
 
 
 def _kubernetes_parts(profile: Profile, where: KubernetesSite) -> tuple[Transport, Launcher]:

@@ -20,5 +20,7 @@ def resolve_at(sites: Sites, plan: dict[str, Any]) -> ResolvedPlan:
         wanted = Plan.model_validate(plan)
     except ValidationError as error:
         raise PlanRefused(f"The plan is not valid: {first_fault(error)}") from error
-    offers = [offer for id in sites.ids for offer in known_offers(sites.view(id))]
+    offers = [
+        offer for id in sites.ids for offer in known_offers(sites.view(id), sites.sessions.get(id))
+    ]
     return resolve(wanted, offers, [known_site(each) for each in sites.sessions.values()])

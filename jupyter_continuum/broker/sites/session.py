@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -87,6 +87,12 @@ class Session:
     @property
     def site(self) -> str:
         return self.profile.site
+
+    @property
+    def parents(self) -> Mapping[str, str]:
+        """The account above each, as far as the site tells."""
+        books = self.status.books if self.status else None
+        return books.parents if books else {}
 
     @property
     def carriers(self) -> tuple[Carrier, ...]:

@@ -14,7 +14,7 @@ from jupyter_continuum.broker.sites.profiles import forget_profile, load_profile
 from jupyter_continuum.broker.sites.reach import Reach, surroundings
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.sites.view import site_view
-from jupyter_continuum.catalogue import load
+from jupyter_continuum.catalogue import load, shown
 from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
 from jupyter_continuum.planning.rank import By, Ranked, rank
 from jupyter_continuum.sites.profile import Profile
@@ -142,12 +142,14 @@ class Sites:
         )
 
     def _open(self, profile: Profile) -> Session:
+        record = self.catalogue.sites.get(profile.site)
         session = open_session(
             profile,
             asker=self._asker,
             save=self._keep,
             on_change=self._on_change,
             door=self._door,
+            books=shown(record.allocation_command, datetime.now(UTC).date()) if record else None,
         )
         self.sessions[profile.site] = session
         self._reach.apply(session, datetime.now(UTC).date())

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from jupyter_continuum.broker.messages.sites import OfferView, SiteState, SiteView
+from jupyter_continuum.broker.messages.sites import (
+    AssociationView,
+    OfferView,
+    SiteState,
+    SiteView,
+)
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.catalogue import Offer, Site, known, shown
+from jupyter_continuum.planning.charge import none_usable, usable
 from jupyter_continuum.planning.known import KnownOffer, KnownSite
-from jupyter_continuum.sites.protocols import OfferStatus
+from jupyter_continuum.sites.protocols import EVERYBODY, Association, OfferStatus
 
 SITE_FIELDS = {name: name for name in ("country", "latitude", "longitude", "jurisdiction")}
 OFFER_FIELDS = {
@@ -52,8 +58,10 @@ def site_view(site: Site | None, session: Session | None, today: date) -> SiteVi
     )
 
 
-def known_offers(view: SiteView) -> list[KnownOffer]:
+def known_offers(view: SiteView, session: Session | None) -> list[KnownOffer]:
     """The offers of a site as ``planning`` takes them."""
+    status = session.status if session is not None else None
+    admits = {each.partition: each.admits for each in status.offers} if status else {}
     return [
         KnownOffer(
             id=offer.id,
@@ -68,6 +76,7 @@ def known_offers(view: SiteView) -> list[KnownOffer]:
             gpu_type="",
             cpus_per_node=offer.cpus_per_node,
             memory_gb_per_node=offer.memory_gb_per_node,
+            admits=admits.get(offer.name, EVERYBODY),
         )
         for offer in view.offers
     ]
@@ -82,6 +91,16 @@ def known_site(session: Session) -> KnownSite:
         qos=profile.qos or "",
         prologue=profile.prologue,
         associations=session.associations,
+        parents=session.parents,
+    )
+
+
+def association_view(each: Association) -> AssociationView:
+    return AssociationView(
+        account=each.account,
+        qos=list(each.qos),
+        default_qos=each.default_qos,
+        partition=each.partition,
     )
 
 
@@ -214,12 +233,15 @@ def _overlay(view: OfferView, status: OfferStatus, session: Session) -> OfferVie
         "gpu_model": view.gpu_model or status.gpu_type or None,
     }
     up = status.state.upper() in ("", "UP")
+    charge = usable(session.associations, status.partition, status.admits, session.parents)
+    barred = bool(session.associations) and not charge
     return view.model_copy(
         update={name: value for name, value in live.items() if value is not None}
         | {
             "observed": session.status.observed if session.status else None,
-            "launchable": session.ready and up,
-            "reason": _why_not(session, "" if up else status.state),
+            "launchable": session.ready and up and not barred,
+            "reason": _why_not(session, "" if up else status.state, status.partition, barred),
+            "charge": [association_view(each) for each in charge],
             "unverified": [name for name in view.unverified if live.get(name) is None],
         }
     )
@@ -234,10 +256,13 @@ def _not_there(session: Session | None, site: str, name: str) -> str:
     return f"{site} shows this account no partition {name!r}."
 
 
-def _why_not(session: Session, state: str) -> str:
+def _why_not(session: Session, state: str, partition: str, barred: bool) -> str:
     """Why nothing can be launched on an offer in this state."""
     if not session.ready:
         return session.reason
+    if barred:
+        said = none_usable(session.site, session.associations, partition)
+        return said[0].upper() + said[1:]
     return f"It is {state}." if state else ""
 
 

@@ -58,8 +58,10 @@ printf '%s\\n' "$found"
 """
 
 
-def poll(jobs: str, nonce: str) -> str:
+def poll(jobs: str, nonce: str, *, books: str = "") -> str:
     """One look at the site, in parts that begin with ``nonce NAME STATUS``.
+
+    ``books`` is the text of the part of that name, which not every look has.
 
     The nonce keeps the content of one part from passing for another. Without an answer
     to the first question the controller is not asked the others: each would wait as long.
@@ -83,7 +85,7 @@ if [ $status = 0 ]; then
   text=$(scontrol -o show partition 2>&1); part partitions $?; printf '%s\\n' "$text"
   text=$(squeue -h -t PENDING -o %P 2>&1); status=$?; part pending $status
   if [ $status = 0 ]; then printf '%s\\n' "$text" | sort | uniq -c; else printf '%s\\n' "$text"; fi
-  part ended 0
+{books}  part ended 0
   for file in {jobs}/jc-*/id; do
     [ -r "$file" ] && read -r id < "$file" || continue
     case "$id" in ''|*[!0-9]*) continue ;; esac
@@ -96,6 +98,35 @@ $id|"*) continue ;; esac
   done
 fi
 {_agents(jobs)}
+"""
+
+
+def books(command: str = "") -> str:
+    """The part of a look that asks what is left of allocations.
+
+    Of a big site scontrol tells all accounts: awk keeps the person's own and those above them.
+    ``command`` is the site's own, for one whose books Slurm does not keep.
+    """
+    if command:
+        return f'  text=$({{ {command}; }} 2>&1); part books $?; printf "%s\\n" "$text"\n'
+    narrow = """awk '
+    { a = u = p = ""; row = ""
+      for (i = 1; i <= NF; i++) {
+        if ($i ~ /^Account=/) a = substr($i, 9); if ($i ~ /^UserName=/) u = substr($i, 10)
+        if ($i ~ /^ParentAccount=/) { p = substr($i, 15); sub(/\\(.*/, "", p) }
+        if ($i ~ /^(Account|UserName|ParentAccount|Partition|GrpTRESMins)=/) row = row " " $i }
+      if (a == "") next
+      if (u != "") { own[a]; print row } else { above[a] = p; line[a] = row } }
+    END { for (a in own) for (n = 0; n < 32 && a != "" && !(a in told); n++) {
+        told[a]; if (a in line) print line[a]; a = above[a] } }'"""
+    return f"""  me=$(id -un)
+  text=$(scontrol -o show assoc_mgr users="$me" flags=assoc 2>&1); status=$?
+  case "$status $text" in
+  "0 "*" UserName=$me("*) text=$(printf '%s\\n' "$text" | {narrow}) ;;
+  *) text=$(sshare -nP -u "$me" -o Account,User,GrpTRESMins%-1000,GrpTRESRaw%-1000 2>&1)
+     status=$? ;;
+  esac
+  part books $status; printf '%s\\n' "$text"
 """
 
 

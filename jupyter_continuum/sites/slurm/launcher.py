@@ -6,8 +6,11 @@ job id, the agents' announcements and the log.
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable, SubmitRefused
@@ -15,6 +18,8 @@ from jupyter_continuum.sites.announcements import parse_agent
 from jupyter_continuum.sites.protocols import (
     Agent,
     Association,
+    Books,
+    BooksCommand,
     CommandResult,
     Job,
     JobRequest,
@@ -24,6 +29,7 @@ from jupyter_continuum.sites.protocols import (
     SiteStatus,
 )
 from jupyter_continuum.sites.slurm import commands
+from jupyter_continuum.sites.slurm.books import COMMANDS, parse_books
 from jupyter_continuum.sites.slurm.nodes import parse_nodes, parse_partitions, parse_pending
 from jupyter_continuum.sites.slurm.refusals import is_deaf, own_words, refusal, unwritable
 from jupyter_continuum.sites.slurm.script import (
@@ -43,6 +49,8 @@ from jupyter_continuum.sites.slurm.text import (
 from jupyter_continuum.sites.text import clean
 
 LOG_BYTES = 64 * 1024
+BOOKS_SECONDS = 600
+"""Between questions for what is left of allocations: a site renews it hourly at best."""
 AT_A_TIME = 100
 """Names a command line."""
 NO_ACCOUNTS = ("accounting_storage", "slurm_persist_conn", "not found", "accounting storage is")
@@ -52,13 +60,26 @@ class SlurmLauncher:
     """One account's jobs at one Slurm system."""
 
     def __init__(
-        self, transport: Shell, work_directory: str = "continuum", *, site: str = "Slurm"
+        self,
+        transport: Shell,
+        work_directory: str = "continuum",
+        *,
+        site: str = "Slurm",
+        books: BooksCommand | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``work_directory`` is absolute, or below the home directory."""
+        """``work_directory`` is absolute, or below the home directory.
+
+        ``books``: the site's own command that tells what is left of allocations.
+        """
         self._transport = transport
         self._site = site
         self._work = check_directory(work_directory)
         self._jobs = f"{self._work}/jobs"
+        self._books_command = books
+        self._books: Books | None = None
+        self._books_due = -math.inf
+        self._clock = clock
 
     def _directory(self, name: str) -> str:
         return f"{self._jobs}/{check_name(name)}"
@@ -104,7 +125,7 @@ class SlurmLauncher:
 
     async def poll(self) -> SiteStatus:
         nonce = secrets.token_hex(16)
-        result = await self._shell(commands.poll(self._jobs, nonce))
+        result = await self._shell(commands.poll(self._jobs, nonce, books=self._ask_books()))
         parts = commands.read_parts(result.stdout, nonce)
         if parts.get("jobs", (255, ""))[0]:
             # An empty list would say that every job has gone.
@@ -123,8 +144,30 @@ class SlurmLauncher:
             jobs=tuple(self._own_jobs(parts)),
             agents=agents,
             offers=tuple(_offers(parts)),
+            books=self._read_books(parts),
             notes=notes | bad,
         )
+
+    def _ask_books(self) -> str:
+        """Only now and then, and in the same command: never a question of their own."""
+        if self._clock() < self._books_due:
+            return ""
+        command = COMMANDS[self._books_command] if self._books_command else ""
+        return commands.books(command)
+
+    def _read_books(self, parts: dict[str, tuple[int, str]]) -> Books | None:
+        if "books" not in parts:
+            return self._books
+        status, text = parts["books"]
+        # A command that fails is no cheaper: it is asked again at the same pace.
+        self._books_due = self._clock() + BOOKS_SECONDS
+        if status == 0 or any(sign in text for sign in NO_ACCOUNTS):
+            found = parse_books(text, self._books_command) if status == 0 else None
+            self._books = replace(found, observed=datetime.now(UTC)) if found else None
+        else:
+            why = f"{self._site} did not tell what is left of allocations ({own_words(text)})."
+            self._books = Books(why=why)
+        return self._books
 
     def _own_jobs(self, parts: dict[str, tuple[int, str]]) -> list[Job]:
         place = parts.get("place", (0, ""))[1].splitlines()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from jupyter_continuum.sites.protocols import OfferStatus
+from jupyter_continuum.sites.protocols import Admits, OfferStatus
 from jupyter_continuum.sites.slurm.text import count, fields
 from jupyter_continuum.sites.text import clean
 
@@ -151,6 +151,7 @@ def _offer(
         max_walltime_seconds=parse_walltime(found.get("MaxTime", "")),
         max_nodes=int(most) if most.isdecimal() else None,
         state=clean(state, 40),
+        admits=_admits(found),
     )
     if not nodes:
         return status
@@ -165,6 +166,23 @@ def _offer(
         gpus_per_node=max(node.gpus for node in nodes),
         cpus_per_node=max(node.cpus for node in nodes),
         memory_gb_per_node=max(node.memory_mb for node in nodes) / 1024,
+    )
+
+
+def _admits(found: Mapping[str, str]) -> Admits:
+    """Lists that say ALL, or are missing, keep nobody out."""
+
+    def listed(key: str) -> tuple[str, ...] | None:
+        words = found.get(key, "")
+        if words in ("", "ALL", "N/A", "(null)"):
+            return None
+        return tuple(clean(word, 64) for word in words.split(",") if word)
+
+    return Admits(
+        accounts=listed("AllowAccounts"),
+        not_accounts=listed("DenyAccounts") or (),
+        qos=listed("AllowQos"),
+        not_qos=listed("DenyQos") or (),
     )
 
 

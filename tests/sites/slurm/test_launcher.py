@@ -14,6 +14,7 @@ import pytest
 from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import Association, Endpoint, JobRequest, JobState
+from jupyter_continuum.sites.slurm.books import parse_books
 from jupyter_continuum.sites.slurm.launcher import SlurmLauncher
 from jupyter_continuum.sites.ssh.transport import SshTransport
 from jupyter_continuum.sites.testing import (
@@ -229,6 +230,33 @@ async def test_associations_of_the_person(launcher):
         Association("proj_1234", ("debug", "long", "normal", "strict"), "normal"),
         Association("proj_other", ("normal",)),
     }
+
+
+@at_site_b
+async def test_what_is_left_of_an_allocation_comes_with_a_look_and_not_with_each(launcher):
+    books = (await launcher.poll()).books
+    assert books.why == ""
+    assert {(b.account, b.resource, b.granted_hours, b.holder) for b in books.budgets} == {
+        ("proj_1234", "cpu", 100.0, "proj_1234"),
+        ("proj_1234", "gres/gpu", 10.0, "proj_1234"),
+    }
+    assert all(0 <= each.used_hours < each.granted_hours for each in books.budgets)
+    assert books.parents == {"proj_1234": "root", "proj_other": "root"}
+    assert (await launcher.poll()).books is books
+
+
+@at_site_b
+async def test_where_slurm_keeps_its_own_books_to_itself_sshare_tells(slurm_site, launcher):
+    shares = slurm_site.client("sshare", "-nP", "-u", slurm_site.spec.user,
+                               "-o", "Account,User,GrpTRESMins%-1000,GrpTRESRaw%-1000")  # fmt: skip
+    asked = {(b.account, b.resource, b.granted_hours) for b in parse_books(shares.stdout).budgets}
+    told = (await launcher.poll()).books.budgets
+    assert asked == {(each.account, each.resource, each.granted_hours) for each in told}
+
+
+@at_site_a
+async def test_a_site_without_accounts_keeps_no_books(launcher):
+    assert (await launcher.poll()).books is None
 
 
 async def test_a_frozen_controller_takes_a_job_once(slurm_site, launcher, ask_for):
