@@ -26,6 +26,8 @@ anomalies     rolling anomalies of sensor series
 climate       monthly climatology, trend and anomalies of fields over time
 histogram     quantiles of all values, or of each cell over time
 segmentation  objects in images larger than memory
+regions       those, of the parts that tiles hold
+labels        which object each pixel is of
 montecarlo    means of functions of random numbers
 
 What runs on a worker needs numpy and array-api-compat; importing this imports no array library.
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from jupyter_continuum.analysis.components import PrincipalComponents
     from jupyter_continuum.analysis.device import backend, use
     from jupyter_continuum.analysis.histogram import quantiles
+    from jupyter_continuum.analysis.labels import label_image, write_labels
     from jupyter_continuum.analysis.method import Analysis
     from jupyter_continuum.analysis.montecarlo import monte_carlo
     from jupyter_continuum.analysis.scan import keep, run
@@ -65,10 +68,12 @@ _WHERE = {
     "climatology": "climate",
     "k_means": "clusters",
     "keep": "scan",
+    "label_image": "labels",
     "monte_carlo": "montecarlo",
     "quantiles": "histogram",
     "run": "scan",
     "use": "device",
+    "write_labels": "labels",
 }
 
 __all__ = [
@@ -84,11 +89,13 @@ __all__ = [
     "climatology",
     "k_means",
     "keep",
+    "label_image",
     "monte_carlo",
     "on_device",
     "quantiles",
     "run",
     "use",
+    "write_labels",
 ]
 
 

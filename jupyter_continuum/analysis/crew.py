@@ -85,13 +85,15 @@ class Here:
 class OnCluster:
     """The workers of a Dask client. Where all are alike, Dask alone says who gets what."""
 
-    def __init__(self, client: Any, *, store: str = "", sites: bool = True) -> None:
-        """``client`` is a distributed.Client. With ``store``, the path or URL of a zarr array, only
-        workers take part that can open it. Without ``sites`` a site has no stretch of its own."""
+    def __init__(self, client: Any, *, stores: Sequence[str] = (), sites: bool = True) -> None:
+        """``client`` is a distributed.Client. With ``stores``, paths or URLs of zarr arrays, only
+        workers take part that can open all of them; the first is what is read, "" where that is
+        none. Without ``sites`` a site has no stretch of its own."""
         if client.asynchronous:
             raise AnalysisError("An analysis needs a Client made without asynchronous=True.")
         self._client = client
-        self._store = store
+        self._stores = tuple(stores)
+        self._store = next(filter(None, stores), "")
         self._sites = sites
         self._known: dict[str, dict[str, Any]] = {}
         """What each worker said of itself, by address."""
@@ -106,7 +108,7 @@ class OnCluster:
         if not threads:
             raise AnalysisError("The cluster has no workers yet: cluster.wait_for_workers(1).")
         if new := [address for address in threads if address not in self._known]:
-            self._known |= self._client.run(describe, self._store, workers=new)
+            self._known |= self._client.run(describe, *self._stores, workers=new)
         here = {at: about for at, about in self._known.items() if at in threads}
         able = {at: about for at, about in here.items() if "refused" not in about}
         if not able:
@@ -118,6 +120,11 @@ class OnCluster:
             groups.setdefault(f"{about['model']} at {site}", []).append(at)
         self._keys = groups
         return {key: self._hands_of(addresses, threads) for key, addresses in groups.items()}
+
+    def some_worker(self) -> str:
+        """The address of one that takes part; AnalysisError when nobody does."""
+        self.look()
+        return min(min(each) for each in self._keys.values())
 
     def found(self) -> Found:
         """What the workers see of the store; they must all see the same array."""
@@ -211,19 +218,18 @@ def here_at() -> str:
         return ""
 
 
-def describe(store: str = "") -> dict[str, Any]:
-    """What computes in this process, how much memory it has for it, and what it sees of a store."""
+def describe(*stores: str) -> dict[str, Any]:
+    """What computes in this process, how much memory it has for it, and what it sees of stores."""
     here = backend()
     room = here.memory().total
     if not here.accelerated:
         room = min(room, _limit_of_the_worker() or room)
     about = {"model": here.model, "accelerated": here.accelerated, "room": room}
-    if store:
-        try:
-            about["found"] = look_at(store)
-        except AnalysisError as error:
-            about["refused"] = str(error)
-    return about
+    try:
+        seen = [look_at(store) if store else None for store in stores]
+    except AnalysisError as error:
+        return about | {"refused": str(error)}
+    return about | ({"found": seen[0]} if seen and seen[0] else {})
 
 
 def _limit_of_the_worker() -> int:

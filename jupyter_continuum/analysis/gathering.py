@@ -90,7 +90,7 @@ class Gathering(Generic[P]):
 
     def __init__(self, crew: Holders, analysis: Analysis[P, Any], count: int) -> None:
         self._crew = crew
-        self._combine = Combine(analysis)
+        self._combine = Combine(analysis.for_chunks([]))
         self._here: InOrder[P] = InOrder(count, analysis.combine)
         self._at_sites: InOrder[Held] = InOrder(
             count, self._combine_there, together=self._at_one_site

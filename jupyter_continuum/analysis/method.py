@@ -7,7 +7,7 @@ always in the order of the chunks, so that no result depends on which worker was
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from jupyter_continuum.analysis.cuts import Chunk, Layout
@@ -23,13 +23,28 @@ R = TypeVar("R", covariant=True)
 class Analysis(ABC, Generic[P, R]):
     """One analysis with its options; a frozen dataclass, since it travels to the workers."""
 
+    @property
+    def writes(self) -> str:
+        """The path or URL of a zarr array that it writes into, where it does: only workers that can
+        open it take part."""
+        return ""
+
     @abstractmethod
     def layout(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout:
         """How an array may be cut; AnalysisError where it does not fit this analysis."""
 
+    def for_chunks(self, chunks: Sequence[Chunk]) -> Analysis[P, R]:
+        """What of it travels with a task for ``chunks``: all, where it is not large."""
+        return self
+
     @abstractmethod
     def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:
         """The partial of one chunk: ``block`` is on the device, and has the shape of ``outer``."""
+
+    def put_away(self, partial: Any, chunk: Chunk) -> Any:
+        """On the worker, the partial of one chunk as NumPy arrays: what of it travels. Here is the
+        place to store the rest, while the device computes for another task."""
+        return partial
 
     @abstractmethod
     def combine(self, first: P, second: P) -> P:

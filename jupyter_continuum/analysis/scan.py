@@ -28,7 +28,7 @@ from jupyter_continuum.analysis.method import Analysis, InOrder
 from jupyter_continuum.analysis.on_device import compute
 from jupyter_continuum.analysis.placement import AHEAD, Kind, admit
 from jupyter_continuum.analysis.shares import Run, Shares, run_length
-from jupyter_continuum.analysis.sources import GraphPart, Kept, Source, ZarrArray, as_source, load
+from jupyter_continuum.analysis.sources import Kept, Source, ZarrArray, as_source, load, split
 from jupyter_continuum.errors import AnalysisError
 
 R = TypeVar("R")
@@ -76,14 +76,14 @@ def run(
     AnalysisError for an empty array, for one that does not fit the analysis, and where a chunk
     fits on no worker. Half precision is computed as single.
     """
-    source, crew = _begin(array, client)
+    source, crew = _begin(array, client, analysis.writes)
     try:
         layout = analysis.layout(source.shape, np.dtype(source.dtype))
         lengths = _lengths(source, layout, crew.look())
         chunks = cut(source.shape, lengths, layout)
         gathering = Gathering(crew, analysis, len(chunks))
-        for run, made, held, done in _each(crew, analysis, source, chunks, gathering):
-            gathering.add(run, made, held)
+        for stretch, made, held, done in _each(crew, analysis, source, chunks, gathering):
+            gathering.add(stretch, made, held)
             if progress:
                 progress(done)
         combined = gathering.result
@@ -92,16 +92,17 @@ def run(
     return analysis.finalise(combined)
 
 
-def _begin(array: Any, client: Any) -> tuple[Source, Crew]:
+def _begin(array: Any, client: Any, writes: str = "") -> tuple[Source, Crew]:
     """What is read, and who reads it: what a path leads to is seen by the workers alone."""
     crew: Crew
     if client is not None and isinstance(array, str | Path):
-        cluster = OnCluster(client, store=str(array))
+        cluster = OnCluster(client, stores=[str(array), writes])
         source: Source = ZarrArray.seen(str(array), cluster.found())
         crew = cluster
     else:
         source = as_source(array)
-        crew = Here() if client is None else OnCluster(client, sites=not source.settled)
+        sites = not source.settled
+        crew = Here() if client is None else OnCluster(client, stores=["", writes], sites=sites)
     if not all(source.shape):
         crew.close()
         raise AnalysisError(f"An array of shape {tuple(source.shape)} holds nothing to analyse.")
@@ -126,7 +127,7 @@ def keep(analysis: Analysis[Any, Any], array: Any, *, client: Any = None) -> Kep
     finally:
         crew.close()
     chunks = cut(source.shape, lengths, layout)
-    parts = [_split(source.part(chunk)) for chunk in chunks]
+    parts = [split(source.part(chunk)) for chunk in chunks]
     kept: Sequence[Any]
     if client is None:
         kept = [_upload(part, *inputs) for part, inputs in parts]
@@ -160,7 +161,8 @@ class _Task:
         left = iter(given)
         for at, (chunk, number) in enumerate(zip(chunks, numbers, strict=True)):
             block = load(next(left), [next(left) for _ in range(number)])
-            combined.add(at, compute(self.analysis.partial, (block,), {"chunk": chunk}))
+            made = compute(self.analysis.partial, (block,), {"chunk": chunk})
+            combined.add(at, self.analysis.put_away(made, chunk))
         seconds = (time.perf_counter() - start) / len(chunks)
         return Made(combined.result, seconds, sizeof(combined.result), here_at())
 
@@ -202,10 +204,10 @@ def _each(
 
     def start(key: str, run: Run) -> None:
         own = chunks[run.start : run.stop]
-        parts = [_split(source.part(chunk)) for chunk in own]
+        parts = [split(source.part(chunk)) for chunk in own]
         given = [each for part, inputs in parts for each in (part, *inputs)]
         numbers = [len(inputs) for _, inputs in parts]
-        task = _Task(analysis)
+        task = _Task(analysis.for_chunks(own))
         started = crew.start(key, task, own, numbers, *given, leave=gathering.leave)
         running[started.future] = (run, key, started)
         tallies[key].running += len(run)
@@ -290,13 +292,6 @@ def _repeats(
         if run.start not in not_again and known.get(key, np.inf) > SLOWER * known[fastest]
     ]
     return [(fastest, run) for run in slow[: max(0, kind.slots - kind.running)]]
-
-
-def _split(part: Any) -> tuple[Any, Sequence[Any]]:
-    """A part, and the futures that it needs."""
-    if isinstance(part, tuple) and part and isinstance(part[0], GraphPart):
-        return part
-    return part, ()
 
 
 def _lengths(source: Source, layout: Layout, hands: Mapping[str, Hands]) -> tuple[int, ...]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from jupyter_continuum.analysis.cuts import Chunk, Layout
 from jupyter_continuum.analysis.method import Analysis
-from jupyter_continuum.analysis.sums import floating, need
+from jupyter_continuum.analysis.regions import Part, Regions, joined
+from jupyter_continuum.analysis.sums import Span, floating, need, span
 from jupyter_continuum.errors import AnalysisError
 
 REACH = 4.0
@@ -18,36 +19,7 @@ REACH = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Regions:
-    """The objects, in the order of ``low``; arrays are (objects,) unless said."""
-
-    area: np.ndarray
-    """Pixels."""
-    centroid: np.ndarray
-    """(objects, axes): in pixels of the whole image."""
-    low: np.ndarray
-    """(objects, axes): the first index along each axis."""
-    high: np.ndarray
-    """(objects, axes): one after the last."""
-    mean: np.ndarray
-    """Of the smoothed image."""
-    highest: np.ndarray
-    """Of the smoothed image."""
-
-    def plot(self, ax: Any = None) -> Any:
-        """Centroids along the last two axes, as large as the objects, on the returned axes."""
-        from matplotlib import pyplot
-
-        ax = ax or pyplot.figure().add_subplot()
-        points = ax.scatter(self.centroid[:, -1], self.centroid[:, -2], self.area, c=self.mean)
-        ax.figure.colorbar(points, ax=ax, label="mean")
-        ax.invert_yaxis()
-        ax.set(xlabel="column", ylabel="row")
-        return ax
-
-
-@dataclass(frozen=True, slots=True)
-class Segmentation(Analysis[dict[tuple[int, ...], Any], Regions]):
+class Segmentation(Analysis[dict[Span, Part], Regions]):
     """Connected regions above ``threshold`` in an image or volume smoothed by a Gaussian.
 
     ``sigma`` is in pixels, 0 for none; the kernel ends at 4 sigma and the image is mirrored at its
@@ -63,6 +35,8 @@ class Segmentation(Analysis[dict[tuple[int, ...], Any], Regions]):
 
     Smoothing is done in the image's precision: a pixel within some ``2 * axes * eps * taps`` of the
     threshold may fall to either side. Sums over objects are float64.
+
+    The result has the objects' properties; `label_image` and `write_labels` make the image of them.
     """
 
     threshold: float
@@ -82,13 +56,18 @@ class Segmentation(Analysis[dict[tuple[int, ...], Any], Regions]):
         return math.floor(REACH * self.sigma + 0.5)
 
     def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:
+        labels, smooth, lib = self.labels(xp, block, chunk)
+        corner = tuple(each.start for each in chunk.region)
+        measured = _measure(lib, labels, smooth, corner)
+        return {span(chunk, *range(len(corner))): (measured, _sides(labels))}
+
+    def labels(self, xp: Any, block: Any, chunk: Chunk) -> tuple[Any, Any, Any]:
+        """Of the tile's own pixels: labels from 1, the smoothed image, and the library of both."""
         smooth = floating(xp, block)
         for axis in range(smooth.ndim):
             smooth = self._smooth(xp, smooth, axis)
         smooth = smooth[chunk.inner]
-        labels, smooth, lib = _label(smooth > self.threshold, smooth)
-        corner = tuple(each.start for each in chunk.region)
-        return {corner: (_measure(lib, labels, smooth, corner), _sides(labels))}
+        return _label(smooth > self.threshold, smooth)
 
     def _smooth(self, xp: Any, x: Any, axis: int) -> Any:
         """One axis, mirrored at both ends. Ends that are no edge of the image lie in the halo."""
@@ -113,23 +92,8 @@ class Segmentation(Analysis[dict[tuple[int, ...], Any], Regions]):
     def combine(self, first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:
         return first | second
 
-    def finalise(self, partial: dict[tuple[int, ...], Any]) -> Regions:
-        corners = sorted(partial)
-        axes = len(corners[0])
-        starts = np.cumsum([0, *(len(partial[each][0]["area"]) for each in corners)])
-        first = dict(zip(corners, starts.tolist(), strict=False))
-        union = _Union(int(starts[-1]))
-        for corner in corners:
-            for axis in range(axes):
-                other = _next(corners, corner, axis)
-                if other is None:
-                    continue
-                ours, theirs = partial[corner][1][axis][1], partial[other][1][axis][0]
-                both = (ours > 0) & (theirs > 0)
-                pairs = np.unique(np.stack([ours[both], theirs[both]], axis=1), axis=0)
-                for one, two in pairs.tolist():
-                    union.join(first[corner] + one - 1, first[other] + two - 1)
-        return _regions([partial[each][0] for each in corners], union.roots(), axes)
+    def finalise(self, partial: dict[Span, Part]) -> Regions:
+        return joined(self, partial)
 
 
 def _label(above: Any, smooth: Any) -> tuple[Any, Any, Any]:
@@ -194,54 +158,3 @@ def _sides(labels: Any) -> list[tuple[Any, Any]]:
         index[axis] = -1
         found.append((before, labels[tuple(index)].copy()))
     return found
-
-
-def _next(
-    corners: list[tuple[int, ...]], corner: tuple[int, ...], axis: int
-) -> tuple[int, ...] | None:
-    """The tile that follows along ``axis``."""
-    steps = sorted({each[axis] for each in corners})
-    at = steps.index(corner[axis]) + 1
-    if at == len(steps):
-        return None
-    return (*corner[:axis], steps[at], *corner[axis + 1 :])
-
-
-class _Union:
-    """Which of ``count`` numbered things are one; each set is known by its lowest number."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def root(self, one: int) -> int:
-        while self._parent[one] != one:
-            self._parent[one] = self._parent[self._parent[one]]
-            one = self._parent[one]
-        return one
-
-    def join(self, one: int, two: int) -> None:
-        low, high = sorted((self.root(one), self.root(two)))
-        self._parent[high] = low
-
-    def roots(self) -> np.ndarray:
-        return np.array([self.root(one) for one in range(len(self._parent))], dtype="int64")
-
-
-def _regions(tables: list[dict[str, Any]], roots: np.ndarray, axes: int) -> Regions:
-    """One row for each object, from rows for its parts."""
-    parts = {name: np.concatenate([each[name] for each in tables]) for name in tables[0]}
-    _, which = np.unique(roots, return_inverse=True)
-    count = int(which.max()) + 1 if len(which) else 0
-    area = np.bincount(which, parts["area"], count).astype("int64")
-    low = np.full((count, axes), np.iinfo("int64").max)
-    high = np.zeros((count, axes), dtype="int64")
-    np.minimum.at(low, which, parts["low"])
-    np.maximum.at(high, which, parts["high"])
-    highest = np.full(count, -np.inf)
-    np.maximum.at(highest, which, parts["highest"])
-    moments = np.zeros((count, axes))
-    np.add.at(moments, which, parts["moments"])
-    total = np.bincount(which, parts["sum"], count)
-    order = np.lexsort(low.T[::-1]) if count else np.zeros(0, dtype="int64")
-    found = (area, moments / area[:, None], low, high, total / area, highest)
-    return Regions(*(each[order] for each in found))

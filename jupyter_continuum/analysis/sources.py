@@ -47,6 +47,13 @@ def load(part: Any, inputs: Sequence[Any] = ()) -> Any:
     return part.read(inputs) if isinstance(part, ZarrPart | GraphPart) else part
 
 
+def split(part: Any) -> tuple[Any, Sequence[Any]]:
+    """A part, and the futures that it needs."""
+    if isinstance(part, tuple) and part and isinstance(part[0], GraphPart):
+        return part
+    return part, ()
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a worker sees of an array that is stored where it is."""
@@ -143,7 +150,7 @@ class ZarrArray:
         return ZarrPart(self.place, chunk.outer)
 
 
-def _open_zarr(place: str) -> Any:  # zarr.Array
+def import_zarr() -> Any:
     try:
         import zarr
     except ImportError:
@@ -151,6 +158,11 @@ def _open_zarr(place: str) -> Any:  # zarr.Array
             f"zarr is not installed on {socket.gethostname()}. Bring it to the workers with "
             "cluster.install('zarr'), or prepare their site --with zarr."
         ) from None
+    return zarr
+
+
+def _open_zarr(place: str) -> Any:  # zarr.Array
+    zarr = import_zarr()
     try:
         found = zarr.open(place, mode="r")
     except (OSError, ValueError) as error:

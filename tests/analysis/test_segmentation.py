@@ -13,7 +13,8 @@ from scipy import ndimage
 from jupyter_continuum.analysis import run
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.device import use
-from jupyter_continuum.analysis.segmentation import Regions, Segmentation, _in_order
+from jupyter_continuum.analysis.regions import Regions, Tiles
+from jupyter_continuum.analysis.segmentation import Segmentation, _in_order
 from jupyter_continuum.errors import AnalysisError
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
@@ -21,6 +22,9 @@ pytestmark = pytest.mark.usefixtures("small_chunks")
 
 def noise(shape: tuple[int, ...], dtype: str = "float64") -> np.ndarray:
     return (np.random.default_rng(31).normal(size=shape) * 1000).astype(dtype)
+
+
+NO_TILES = Tiles(Segmentation(threshold=0), {})
 
 
 def reference(image: np.ndarray, sigma: float, threshold: float) -> Regions:
@@ -38,7 +42,7 @@ def reference(image: np.ndarray, sigma: float, threshold: float) -> Regions:
         ndimage.mean(smooth, labels, numbers),
         ndimage.maximum(smooth, labels, numbers),
     )
-    return Regions(*(np.asarray(each)[order] for each in found))
+    return Regions(*(np.asarray(each)[order] for each in found), tiles=NO_TILES)
 
 
 def agree(found: Regions, wanted: Regions, tolerance: float) -> None:
