@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.runs.light_jsonschema import import_jsonschema
 from jupyter_continuum.table import clean
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Summary = dict[str, Any]  # as JSON has it
 
 def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard error
     """Run every cell in a kernel of this Python; the outputs stay in the file."""
+    import_jsonschema()
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_continuum.errors import RunError
+from jupyter_continuum.runs.light_jsonschema import import_jsonschema
 
 Notebook = Any  # a notebook node, which nbformat ships no annotations for
 
@@ -38,6 +39,7 @@ def read_notebook(path: Path) -> Notebook:
 
 def validated(text: str) -> Notebook:
     """The notebook that ``text`` is. ValueError says why it is none."""
+    import_jsonschema()
     import nbformat
 
     try:

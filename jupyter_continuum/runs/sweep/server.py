@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_continuum.runs.light_jsonschema import import_jsonschema
 from jupyter_continuum.runs.sweep.fork import close_all_but, fork, threads
 
 END_SECONDS = 3
@@ -77,6 +78,7 @@ def serve() -> Callable[[], Any] | None:
     first = json.loads(lines.next() or "{}")
     _import(OF_A_KERNEL)
     plain = frozenset(sys.modules)
+    import_jsonschema()
     from jupyter_continuum.runs.sweep import child as runs
 
     for name in first["modules"]:
