@@ -40,9 +40,10 @@ from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.chunk import residents
 from jupyter_continuum.analysis.cuts import Chunk, Layout
 from jupyter_continuum.analysis.device import backend, choose, use
+from jupyter_continuum.analysis.keeping import keep
 from jupyter_continuum.analysis.method import Analysis
 from jupyter_continuum.analysis.montecarlo import monte_carlo
-from jupyter_continuum.analysis.scan import keep, run
+from jupyter_continuum.analysis.scan import run
 
 SIZES = {"tiny": 1 << 19, "small": 1 << 28, "full": 1 << 33}
 STOCK_CHUNKS = {"128 MB": 1 << 27, "1 GB": 1 << 30, "4 GB": 1 << 32}

@@ -1,6 +1,7 @@
 """Analyses of arrays on whatever the workers have: CuPy, torch or NumPy.
 
-backends      the array libraries, behind one face
+backends      the face of an array library
+libraries     those that there are: NumPy, CuPy, torch
 warm          a worker's device, made ready as the worker starts
 device        which of them this process uses; chosen by the worker, never by the client
 upload        arrays on their way to a device while another is computed with
@@ -11,9 +12,13 @@ placement     which workers get which share of the chunks; pure
 cuts          how an array is cut into chunks; pure
 shares        which of them one task takes, and which site; pure
 method        the form every analysis has: map, combine, finalise
-sources       what is read: NumPy, Dask, zarr and xarray arrays, and kept ones
+stores        zarr arrays, at places that workers reach
+graphs        Dask arrays
+sources       what is read: those, NumPy and xarray arrays, and kept ones
 gathering     where partials are combined: at their site, or here
 crew          who works: the threads of this process, or the workers of a cluster
+opening       what is read, who reads it, and how it is cut for them
+keeping       an array that stays on devices, for several runs
 scan          an analysis over all chunks of an array
 sums          what analyses compute with
 fused         kernels of our own for CuPy
@@ -48,10 +53,11 @@ if TYPE_CHECKING:
     from jupyter_continuum.analysis.components import PrincipalComponents
     from jupyter_continuum.analysis.device import backend, use
     from jupyter_continuum.analysis.histogram import quantiles
+    from jupyter_continuum.analysis.keeping import keep
     from jupyter_continuum.analysis.labels import label_image, write_labels
     from jupyter_continuum.analysis.method import Analysis
     from jupyter_continuum.analysis.montecarlo import monte_carlo
-    from jupyter_continuum.analysis.scan import keep, run
+    from jupyter_continuum.analysis.scan import run
     from jupyter_continuum.analysis.segmentation import Segmentation
     from jupyter_continuum.analysis.spectra import RadialSpectrum, Welch
 
@@ -67,7 +73,7 @@ _WHERE = {
     "backend": "device",
     "climatology": "climate",
     "k_means": "clusters",
-    "keep": "scan",
+    "keep": "keeping",
     "label_image": "labels",
     "monte_carlo": "montecarlo",
     "quantiles": "histogram",

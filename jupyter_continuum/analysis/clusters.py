@@ -10,8 +10,9 @@ import numpy as np
 
 from jupyter_continuum.analysis.cuts import Chunk, Layout
 from jupyter_continuum.analysis.draws import uniforms
+from jupyter_continuum.analysis.keeping import keep
 from jupyter_continuum.analysis.method import Analysis
-from jupyter_continuum.analysis.scan import keep, run
+from jupyter_continuum.analysis.scan import run
 from jupyter_continuum.analysis.sums import floating
 from jupyter_continuum.errors import AnalysisError
 

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from jupyter_continuum.analysis.device import backend
 from jupyter_continuum.analysis.gathering import Held, Holders, Made
-from jupyter_continuum.analysis.sources import Found, look_at
+from jupyter_continuum.analysis.stores import Found, look_at
 from jupyter_continuum.cluster.reachability import site_of
 from jupyter_continuum.errors import AnalysisError
 
@@ -85,16 +85,17 @@ class Here:
 class OnCluster:
     """The workers of a Dask client. Where all are alike, Dask alone says who gets what."""
 
-    def __init__(self, client: Any, *, stores: Sequence[str] = (), sites: bool = True) -> None:
+    def __init__(self, client: Any, *, stores: Sequence[str] = (), apart: bool = True) -> None:
         """``client`` is a distributed.Client. With ``stores``, paths or URLs of zarr arrays, only
         workers take part that can open all of them; the first is what is read, "" where that is
-        none. Without ``sites`` a site has no stretch of its own."""
+        none. Without ``apart`` all are alike, wherever they are: what is read lies with them, and
+        Dask says who has it."""
         if client.asynchronous:
             raise AnalysisError("An analysis needs a Client made without asynchronous=True.")
         self._client = client
         self._stores = tuple(stores)
         self._store = next(filter(None, stores), "")
-        self._sites = sites
+        self._apart = apart
         self._known: dict[str, dict[str, Any]] = {}
         """What each worker said of itself, by address."""
         self._keys: dict[str, list[str]] = {}
@@ -116,8 +117,8 @@ class OnCluster:
             raise AnalysisError(f"None of the {len(here)} workers can read it: {first}")
         groups: dict[str, list[str]] = {}
         for at, about in sorted(able.items()):
-            site = site_of(at) if self._sites else ""
-            groups.setdefault(f"{about['model']} at {site}", []).append(at)
+            key = f"{about['model']} at {site_of(at)}" if self._apart else "all"
+            groups.setdefault(key, []).append(at)
         self._keys = groups
         return {key: self._hands_of(addresses, threads) for key, addresses in groups.items()}
 
@@ -143,9 +144,11 @@ class OnCluster:
         group = {at: self._known[at] for at in addresses}
         slots = sum(1 if about["accelerated"] else threads[at] for at, about in group.items())
         weakest = min(group, key=lambda at: group[at]["room"] / _share(group[at], threads[at]))
-        site = site_of(addresses[0]) if self._sites else ""
+        site = site_of(addresses[0]) if self._apart else ""
         workers = _share(group[weakest], threads[weakest])
-        return _hands(group[weakest], slots=slots, workers=workers, site=site)
+        models = sorted({about["model"] for about in group.values()})
+        about = group[weakest] | {"model": ", ".join(models)}
+        return _hands(about, slots=slots, workers=workers, site=site)
 
     def start(self, key: str, work: Callable[..., Made], *given: Any, leave: bool) -> Started:
         addresses = self._keys[key]
@@ -155,6 +158,13 @@ class OnCluster:
         held = self._client.submit(work, *given, pure=False, **self._where(pinned))
         self._held.add(held)
         return Started(self.report(held), held)
+
+    def keep(self, site: str, work: Callable[..., Any], *given: Any) -> Any:
+        """A future of ``work(*given)`` with a worker of that site."""
+        all_ = [at for addresses in self._keys.values() for at in addresses]
+        there = [at for at in all_ if not self._apart or site_of(at) == site]
+        pinned = there if self._store or len(there) < len(all_) else []
+        return self._client.submit(work, *given, pure=False, **self._where(pinned))
 
     def combine(self, work: Callable[..., Made], first: Held, second: Held) -> Any:
         workers = [at for at in self._known if site_of(at) == first.site]
@@ -202,6 +212,13 @@ class OnCluster:
         if not pinned:
             return {}
         return {"workers": list(pinned), "allow_other_workers": not self._store}
+
+
+def slots_by_site(hands: Mapping[str, Hands]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in hands.values():
+        found[each.site] = found.get(each.site, 0) + each.slots
+    return found
 
 
 def without_partial(made: Made) -> Made:

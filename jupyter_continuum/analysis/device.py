@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from jupyter_continuum.analysis.backends import KINDS, Backend, OnCupy, OnHost, OnTorch
+from jupyter_continuum.analysis.backends import Backend
+from jupyter_continuum.analysis.libraries import KINDS, OnCupy, OnHost, OnTorch
 from jupyter_continuum.errors import AnalysisError
 
 VARIABLE = "JUPYTER_CONTINUUM_DEVICE"

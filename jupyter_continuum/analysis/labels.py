@@ -17,7 +17,8 @@ from jupyter_continuum.analysis.method import Analysis
 from jupyter_continuum.analysis.on_device import compute
 from jupyter_continuum.analysis.regions import Numbers, Regions, Tiles
 from jupyter_continuum.analysis.scan import Progress, run
-from jupyter_continuum.analysis.sources import ZarrArray, as_source, import_zarr, load, split
+from jupyter_continuum.analysis.sources import as_source, load, split
+from jupyter_continuum.analysis.stores import ZarrArray, import_zarr
 from jupyter_continuum.analysis.sums import span
 from jupyter_continuum.errors import AnalysisError
 

@@ -7,36 +7,28 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from jupyter_continuum.analysis.chunk import DeviceChunk
 from jupyter_continuum.analysis.crew import (
     LOOK_SECONDS,
     Crew,
     Hands,
-    Here,
-    OnCluster,
     Started,
     here_at,
+    slots_by_site,
 )
-from jupyter_continuum.analysis.cuts import Chunk, Layout, chunk_lengths, cut
+from jupyter_continuum.analysis.cuts import Chunk, cut
 from jupyter_continuum.analysis.gathering import Gathering, Made
 from jupyter_continuum.analysis.method import Analysis, InOrder
 from jupyter_continuum.analysis.on_device import compute
+from jupyter_continuum.analysis.opening import begin, lengths_for, wanted_by
 from jupyter_continuum.analysis.placement import AHEAD, Kind, admit
 from jupyter_continuum.analysis.shares import Run, Shares, run_length
-from jupyter_continuum.analysis.sources import Kept, Source, ZarrArray, as_source, load, split
-from jupyter_continuum.errors import AnalysisError
+from jupyter_continuum.analysis.sources import Source, load, split
 
 R = TypeVar("R")
-WANTED = {True: 1 << 30, False: 1 << 28}
-"""Bytes that a task takes on a device, and on a CPU. One pass over 128 MB takes an H200 30 us, a
-task of Dask some 500 us."""
-LEAST = 1 << 23
-"""No chunk is cut below this to occupy more workers."""
 SLOWER = 2.0
 """How many times as long a chunk takes somewhere before it is done a second time elsewhere."""
 
@@ -76,10 +68,10 @@ def run(
     AnalysisError for an empty array, for one that does not fit the analysis, and where a chunk
     fits on no worker. Half precision is computed as single.
     """
-    source, crew = _begin(array, client, analysis.writes)
+    source, crew = begin(array, client, analysis.writes)
     try:
         layout = analysis.layout(source.shape, np.dtype(source.dtype))
-        lengths = _lengths(source, layout, crew.look())
+        lengths = lengths_for(source, layout, crew.look())
         chunks = cut(source.shape, lengths, layout)
         gathering = Gathering(crew, analysis, len(chunks))
         for stretch, made, held, done in _each(crew, analysis, source, chunks, gathering):
@@ -90,60 +82,6 @@ def run(
     finally:
         crew.close()
     return analysis.finalise(combined)
-
-
-def _begin(array: Any, client: Any, writes: str = "") -> tuple[Source, Crew]:
-    """What is read, and who reads it: what a path leads to is seen by the workers alone."""
-    crew: Crew
-    if client is not None and isinstance(array, str | Path):
-        cluster = OnCluster(client, stores=[str(array), writes])
-        source: Source = ZarrArray.seen(str(array), cluster.found())
-        crew = cluster
-    else:
-        source = as_source(array)
-        sites = not source.settled
-        crew = Here() if client is None else OnCluster(client, stores=["", writes], sites=sites)
-    if not all(source.shape):
-        crew.close()
-        raise AnalysisError(f"An array of shape {tuple(source.shape)} holds nothing to analyse.")
-    return source, crew
-
-
-def keep(analysis: Analysis[Any, Any], array: Any, *, client: Any = None) -> Kept:
-    """``array`` on the devices of the workers, for several runs over it without another upload.
-
-    It is cut as ``analysis`` wants it. Where devices are full, the chunk that was not used for the
-    longest time goes to its worker's host memory. With ``client`` the chunks stay until the
-    result is no longer referred to.
-    """
-    source, crew = _begin(array, client)
-    try:
-        layout = analysis.layout(source.shape, np.dtype(source.dtype))
-        if layout.halo:
-            raise AnalysisError(
-                f"{type(analysis).__name__} needs neighbours: its array is not kept."
-            )
-        lengths = _lengths(source, layout, crew.look())
-    finally:
-        crew.close()
-    chunks = cut(source.shape, lengths, layout)
-    parts = [split(source.part(chunk)) for chunk in chunks]
-    kept: Sequence[Any]
-    if client is None:
-        kept = [_upload(part, *inputs) for part, inputs in parts]
-    else:
-        kept = [client.submit(_upload, part, *inputs, pure=False) for part, inputs in parts]
-    return Kept(source.shape, np.dtype(source.dtype), lengths, tuple(kept))
-
-
-def _upload(part: Any, *inputs: Any) -> DeviceChunk:
-    found: DeviceChunk = compute(upload, (load(part, inputs),), {}, keep=True)
-    return found
-
-
-def upload(_: Any, block: Any) -> Any:
-    """The kernel of an array that is kept."""
-    return block
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +138,7 @@ def _each(
     done = 0
     hands = crew.look()
     looked = time.monotonic()
-    shares = Shares(len(chunks), _slots(hands))
+    shares = Shares(len(chunks), slots_by_site(hands))
 
     def start(key: str, run: Run) -> None:
         own = chunks[run.start : run.stop]
@@ -223,7 +161,7 @@ def _each(
                     if run.start not in finished | others:
                         shares.put_back(run)
         keys = list(hands)
-        wanted = {key: _wanted(source, chunks[0], hands[key]) for key in keys}
+        wanted = {key: wanted_by(source, chunks[0], hands[key]) for key in keys}
         kinds = [tallies.setdefault(key, _Tally()).kind(hands[key], wanted[key]) for key in keys]
         longest = max(wanted.values())
         for key, kind, number in zip(keys, kinds, admit(len(shares), kinds), strict=True):
@@ -249,29 +187,12 @@ def _each(
             yield run, made, started.held, Progress(done, len(chunks), _by_model(hands, tallies))
 
 
-def _slots(hands: Mapping[str, Hands]) -> dict[str, int]:
-    """Of each site."""
-    found: dict[str, int] = {}
-    for each in hands.values():
-        found[each.site] = found.get(each.site, 0) + each.slots
-    return found
-
-
 def _by_model(hands: Mapping[str, Hands], tallies: Mapping[str, _Tally]) -> dict[str, int]:
     found: dict[str, int] = {}
     for key, tally in tallies.items():
         name = hands[key].name if key in hands else key
         found[name] = found.get(name, 0) + tally.done
     return found
-
-
-def _wanted(source: Source, chunk: Chunk, hands: Hands) -> int:
-    """How many chunks a task of these hands takes. What lies on workers is not brought together."""
-    if source.settled:
-        return 1
-    lengths = [each.stop - each.start for each in chunk.region]
-    size = int(np.prod(lengths, dtype=np.int64)) * np.dtype(source.dtype).itemsize
-    return max(1, int(WANTED[hands.accelerated] // max(1, size)))
 
 
 def _repeats(
@@ -292,22 +213,3 @@ def _repeats(
         if run.start not in not_again and known.get(key, np.inf) > SLOWER * known[fastest]
     ]
     return [(fastest, run) for run in slow[: max(0, kind.slots - kind.running)]]
-
-
-def _lengths(source: Source, layout: Layout, hands: Mapping[str, Hands]) -> tuple[int, ...]:
-    if isinstance(source, Kept):
-        if layout.halo:
-            raise AnalysisError("This analysis needs neighbours: it reads no array that is kept.")
-        return source.lengths
-    size = int(np.prod(source.shape, dtype=np.int64)) * np.dtype(source.dtype).itemsize
-    at_most = int(min(each.room for each in hands.values()) / layout.working)
-    wanted = WANTED[all(each.accelerated for each in hands.values())]
-    slots = sum(each.slots for each in hands.values())
-    return chunk_lengths(
-        source.shape,
-        np.dtype(source.dtype).itemsize,
-        layout,
-        blocks=source.blocks,
-        bytes_wanted=min(at_most, wanted, max(LEAST, size // (2 * slots))),
-        bytes_at_most=at_most,
-    )

@@ -39,20 +39,27 @@ def run_length(wanted: int, given: int, tasks: int) -> int:
     return 1 << max(0, min(wanted, given // max(1, tasks)).bit_length() - 1)
 
 
+def stretches(count: int, slots: Mapping[str, int]) -> dict[str, range]:
+    """The chunks of each site, by its slots, all of them neighbours and together in order."""
+    grain = 1 << max(0, (count // (FEW * max(1, len(slots)))).bit_length() - 1)
+    found: dict[str, range] = {}
+    start, before, total = 0, 0, sum(slots.values())
+    for site in sorted(slots):
+        before += slots[site]
+        stop = count if before == total else _rounded(count * before // total, grain)
+        found[site] = range(start, max(start, stop))
+        start = found[site].stop
+    return found
+
+
 class Shares:
     """The chunks that nobody has taken yet: a stretch for each site."""
 
     def __init__(self, count: int, slots: Mapping[str, int]) -> None:
         """``slots`` by site: a site with more of them has a longer stretch."""
         self._count = count
-        grain = 1 << max(0, (count // (FEW * max(1, len(slots)))).bit_length() - 1)
-        self._left: dict[str, tuple[int, int]] = {}
-        start, before, total = 0, 0, sum(slots.values())
-        for site in sorted(slots):
-            before += slots[site]
-            stop = count if before == total else _rounded(count * before // total, grain)
-            self._left[site] = (start, max(start, stop))
-            start = max(start, stop)
+        own = stretches(count, slots)
+        self._left = {site: (each.start, each.stop) for site, each in own.items()}
 
     def __len__(self) -> int:
         """Chunks that are left."""

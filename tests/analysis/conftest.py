@@ -14,7 +14,7 @@ from typing import IO
 import pytest
 from distributed import Client, LocalCluster
 
-from jupyter_continuum.analysis import scan
+from jupyter_continuum.analysis import opening
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.chunk import residents
 from jupyter_continuum.analysis.device import VARIABLE, use
@@ -102,8 +102,8 @@ def start_worker(
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of some kilobytes, so that small arrays have many."""
-    monkeypatch.setattr(scan, "WANTED", {True: 4000, False: 4000})
-    monkeypatch.setattr(scan, "LEAST", 4000)
+    monkeypatch.setattr(opening, "WANTED", {True: 4000, False: 4000})
+    monkeypatch.setattr(opening, "LEAST", 4000)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,7 +16,8 @@ import jupyter_continuum as jc
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.chunk import DeviceChunk
 from jupyter_continuum.analysis.device import VARIABLE
-from jupyter_continuum.analysis.scan import keep, run
+from jupyter_continuum.analysis.keeping import keep
+from jupyter_continuum.analysis.scan import run
 from jupyter_continuum.errors import AnalysisError
 from tests.analysis.conftest import ROOT
 from tests.analysis.kernels import Breaks, Total, lose_the_device, process

@@ -95,8 +95,8 @@ def test_first_samples_do_not_depend_on_the_cut(
 ) -> None:
     x = samples()
     many = run(_Some(50, 3), x)
-    monkeypatch.setattr("jupyter_continuum.analysis.scan.LEAST", 10**6)
-    monkeypatch.setattr("jupyter_continuum.analysis.scan.WANTED", {True: 10**6, False: 10**6})
+    monkeypatch.setattr("jupyter_continuum.analysis.opening.LEAST", 10**6)
+    monkeypatch.setattr("jupyter_continuum.analysis.opening.WANTED", {True: 10**6, False: 10**6})
     np.testing.assert_array_equal(run(_Some(50, 3), x), many)
 
 

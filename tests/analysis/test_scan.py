@@ -21,13 +21,15 @@ from distributed import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_continuum.analysis import scan
+from jupyter_continuum.analysis import opening, scan
 from jupyter_continuum.analysis.backends import Backend
+from jupyter_continuum.analysis.chunk import DeviceChunk
 from jupyter_continuum.analysis.crew import Hands, Here, Started
 from jupyter_continuum.analysis.cuts import Layout, chunk_lengths, cut
+from jupyter_continuum.analysis.keeping import keep, keep_here
 from jupyter_continuum.analysis.method import InOrder
-from jupyter_continuum.analysis.scan import Progress, keep, run
-from jupyter_continuum.analysis.sources import as_source, load
+from jupyter_continuum.analysis.scan import Progress, run
+from jupyter_continuum.analysis.sources import Kept, as_source, load
 from jupyter_continuum.errors import AnalysisError
 from tests.analysis.kernels import Borders, Total
 
@@ -98,8 +100,8 @@ def test_a_gpu_beside_cpus_takes_several_chunks_in_one_task(
     mixed: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the bit what one chunk at a time gives: floats, whose sum depends on the order."""
-    monkeypatch.setattr(scan, "WANTED", {True: 16_000, False: 4000})
-    monkeypatch.setattr(scan, "LEAST", 4000)
+    monkeypatch.setattr(opening, "WANTED", {True: 16_000, False: 4000})
+    monkeypatch.setattr(opening, "LEAST", 4000)
     x = np.random.default_rng(4).normal(size=(1200, 40))
     lengths: list[int] = []
     found = run(Total(), x, client=mixed)
@@ -112,7 +114,7 @@ def test_a_gpu_beside_cpus_takes_several_chunks_in_one_task(
     monkeypatch.setattr(scan.Run, "__len__", counted)
     assert run(Total(), x, client=mixed) == found
     assert max(lengths) == 4
-    monkeypatch.setattr(scan, "WANTED", {True: 4000, False: 4000})
+    monkeypatch.setattr(opening, "WANTED", {True: 4000, False: 4000})
     assert run(Total(), x, client=mixed) == found
     assert found.chunks > 90
 
@@ -189,6 +191,28 @@ def test_a_kept_array_is_uploaded_once(mixed: Client, device: Backend) -> None:
         with pytest.raises(AnalysisError, match="neighbours"):
             run(Borders(), kept, client=client)
     assert keep(Total(), X).chunks[0].resident
+
+
+def test_what_there_is_no_room_for_is_read_anew(tmp_path: Path, here: Backend) -> None:
+    zarr.create_array(str(tmp_path / "x.zarr"), data=X, chunks=(10, 40))
+    source = as_source(str(tmp_path / "x.zarr"))
+    chunks = cut(X.shape, (10, 40), Layout(axes=(0,)))
+    kept = keep_here(source, chunks, room=5 * 10 * 40 * 8)
+    assert [isinstance(each, DeviceChunk) for each in kept] == [True] * 5 + [False] * 7
+    assert run(Total(), Kept(X.shape, X.dtype, (10, 40), tuple(kept))).sum == X.sum()
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_kept_array_is_read_where_it_is_seen(mixed: Client, tmp_path: Path) -> None:
+    zarr.create_array(str(tmp_path / "only.zarr"), data=X, chunks=(7, 11))
+    at = [address_of(mixed, "plain")]
+    before = mixed.run(os.getcwd, workers=at)
+    mixed.run(os.chdir, str(tmp_path), workers=at)
+    try:
+        kept = keep(Total(), "only.zarr", client=mixed)
+        assert run(Total(), kept, client=mixed).sum == X.sum()
+    finally:
+        mixed.run(os.chdir, *before.values(), workers=at)
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -299,7 +323,7 @@ def test_a_run_does_not_wait_for_the_chunk_of_a_slow_worker(
     monkeypatch: pytest.MonkeyPatch, device: Backend
 ) -> None:
     crew = Unequal()
-    monkeypatch.setattr(scan, "Here", lambda: crew)
+    monkeypatch.setattr(opening, "Here", lambda: crew)
     seen: list[Progress] = []
     assert run(Total(), X, progress=seen.append).sum == X.sum()
     assert crew.started.count("slow") == 1

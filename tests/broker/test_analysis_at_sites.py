@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 import jupyter_continuum as jc
-from jupyter_continuum.analysis import scan
+from jupyter_continuum.analysis import opening, scan
 from jupyter_continuum.broker.client import call_broker
 from tests.broker.conftest import View, all_ready, wait_for, workers
 from tests.conftest import RunningBroker
@@ -69,7 +69,7 @@ def client(spanning: View) -> Iterator[Any]:  # a distributed.Client
 @pytest.fixture
 def samples(monkeypatch: pytest.MonkeyPatch) -> tuple[da.Array, np.ndarray]:
     """4 MB that the workers make themselves, for chunks of which there are more than workers."""
-    monkeypatch.setattr(scan, "LEAST", 1 << 16)
+    monkeypatch.setattr(opening, "LEAST", 1 << 16)
     made = (
         da.random.default_rng(5).normal(size=(1 << 17, 4), chunks=(8192, 4)) * np.arange(1, 5) + 3
     )
@@ -113,7 +113,7 @@ def test_principal_components_are_those_of_numpy(
 
 def test_spectra_are_those_of_one_machine(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """To rounding: how finely an array is cut depends on how many workers there are."""
-    monkeypatch.setattr(scan, "LEAST", 1 << 16)
+    monkeypatch.setattr(opening, "LEAST", 1 << 16)
     images = da.random.default_rng(6).normal(size=(512, 32, 32), chunks=(32, 32, 32))
     found = jc.analysis.run(jc.analysis.RadialSpectrum(), images, client=client)
     here = jc.analysis.run(jc.analysis.RadialSpectrum(), images.compute(scheduler="sync"))
