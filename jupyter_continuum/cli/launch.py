@@ -61,7 +61,7 @@ def report(cluster: Record, *, quiet: bool) -> int:
 
 
 def dry_run(plan: Record, accept: list[str], *, json: bool) -> int:
-    found = call_broker("dry_run", plan=plan, accept=accept)
+    found = call_broker("dry_run", plan=plan, accept=accept, foretell=True)
     if json:
         print_json(found)
         return 0

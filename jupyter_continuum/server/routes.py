@@ -77,7 +77,7 @@ class DryRuns(BrokerHandler):
     @authenticated
     @authorized("write", resource=RESOURCE)
     async def post(self) -> None:
-        await self.ask("dry_run", **{"plan": None} | self.body("plan", "accept"))
+        await self.ask("dry_run", **{"plan": None} | self.body("plan", "accept", "foretell"))
 
 
 class Clusters(BrokerHandler):

@@ -354,3 +354,15 @@ class Launcher(Protocol):
 
     async def associations(self) -> tuple[Association, ...]:
         """Accounts the person may charge; empty where the site keeps none."""
+
+
+@runtime_checkable
+class Foretells(Protocol):
+    """A Launcher whose site can say when it would begin a job."""
+
+    async def wait_seconds(self, request: JobRequest) -> float:
+        """Until the job would begin, were it submitted now. Nothing is submitted.
+
+        It costs the site an id and a look at its whole queue. Raises SubmitRefused (the site
+        would say no), SiteUnreachable, or SiteError where the answer says nothing.
+        """

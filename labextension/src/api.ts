@@ -61,7 +61,7 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
   }
 
   async dryRun(plan: IPlan): Promise<IDryRun> {
-    return this.ask('POST', ['plan'], { plan });
+    return this.ask('POST', ['plan'], { plan, foretell: true });
   }
 
   async launch(plan: IPlan): Promise<ICluster | null> {

@@ -144,6 +144,19 @@ def test_an_offer_tells_what_is_left_and_what_may_be_charged(
     assert (free["charge"], free["left"]["value"]) == ([], None)
 
 
+def test_a_dry_run_that_is_asked_to_tells_when_the_site_would_begin_the_jobs(
+    both: tuple[SlurmSite, SlurmSite],
+) -> None:
+    plan = {"groups": [{"offer": "sitea/cpu"}, {"offer": "siteb/cpu"}, {"offer": "local/cores"}]}
+    silent = call_broker("dry_run", plan=plan)["groups"]
+    assert not any("this very job" in each["wait"]["source"] for each in silent)
+    one, two, here = call_broker("dry_run", plan=plan, foretell=True)["groups"]
+    for group in (one, two):
+        assert group["wait"]["source"].startswith("the batch system, of this very job")
+        assert 0 <= group["wait"]["median"] < 600
+    assert here["wait"]["kind"] == "stated"
+
+
 def test_a_frozen_controller_gets_the_job_once_and_delays_nobody(
     both: tuple[SlurmSite, SlurmSite],
 ) -> None:

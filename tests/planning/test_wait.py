@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_continuum.planning.wait import FEWEST, Waited, expected_wait, quantile
+from jupyter_continuum.planning.wait import FEWEST, Said, Waited, expected_wait, quantile
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -59,12 +59,12 @@ def test_old_jobs_do_not_count() -> None:
 
 
 def test_what_the_batch_system_says_comes_first_and_is_never_less_likely_than_itself() -> None:
-    found = expected_wait(began(*[600] * 5), NOW, said=60, said_by="Slurm", stated=5, stated_by="x")
+    found = expected_wait(began(*[600] * 5), NOW, said=[Said(60, "Slurm")], stated=5, stated_by="x")
     assert (found.median, found.likely, found.source) == (60, 600, "Slurm")
     assert "10 min" in found.record
-    alone = expected_wait([], NOW, said=60, said_by="Slurm")
+    alone = expected_wait([], NOW, said=[Said(60, "Slurm")])
     assert (alone.median, alone.likely) == (60, None)
-    assert expected_wait(began(*[600] * 5), NOW, said=9000).likely == 9000
+    assert expected_wait(began(*[600] * 5), NOW, said=[Said(9000, "Slurm")]).likely == 9000
 
 
 def test_what_is_stated_comes_before_history() -> None:
@@ -107,3 +107,45 @@ def test_an_estimate_is_within_what_was_seen_and_its_parts_in_order(jobs: list[W
 @pytest.mark.parametrize("part", [0.5, 0.9])
 def test_of_no_jobs_nothing_is_said(part: float) -> None:
     assert quantile([], part) is None
+
+
+def test_a_forecast_is_as_good_as_those_before_it_were() -> None:
+    asked = NOW - timedelta(days=1)
+    kept = [Waited(asked, 100, True, foretold=90)] * 8
+    late = [Waited(asked, 4000, True, foretold=400)] * 2
+    found = expected_wait([*kept, *late], NOW, said=[Said(50, "of this job"), Said(70, "queue")])
+    assert (found.median, found.likely, found.kind) == (50, 4000, "estimated")
+    assert found.source == "of this job and queue"
+    assert found.record.startswith(
+        "8 of 10 earlier jobs began within a minute of what was foretold"
+    )
+    # One that is still waiting when its time has passed is late, too.
+    waiting = [Waited(asked, 9000, False, foretold=10)] * 10
+    assert "8 of 20" in expected_wait([*kept, *late, *waiting], NOW, said=[Said(1, "x")]).record
+    assert expected_wait(waiting, NOW, said=[Said(1, "x")]).likely is None
+
+
+said = st.lists(st.builds(Said, st.floats(0, 1e6), st.just("Slurm")), max_size=3)
+foretold = st.lists(
+    st.builds(
+        lambda hours, seconds, began, ahead: Waited(
+            NOW - timedelta(hours=hours), seconds, began, ahead
+        ),
+        st.integers(1, 500),
+        st.floats(0, 1e5),
+        st.booleans(),
+        st.none() | st.floats(-60, 1e5),
+    ),
+    max_size=12,
+)
+
+
+@given(foretold, said, st.none() | st.floats(0, 1e6))
+def test_a_range_holds_its_median(
+    jobs: list[Waited], words: list[Said], stated: float | None
+) -> None:
+    found = expected_wait(jobs, NOW, said=words, stated=stated)
+    assert (found.median is None) == (found.kind == "unknown") == bool(found.reason)
+    if found.median is not None:
+        assert found.median >= 0
+        assert found.likely is None or found.likely >= found.median

@@ -30,7 +30,12 @@ DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [
     ("POST", "/sites/lumi/refresh", {}, ("refresh", {"site": "lumi"})),
     ("POST", "/connect", {"profile": {"site": "a"}}, ("connect", {"profile": {"site": "a"}})),
     ("POST", "/disconnect", {"site": "a"}, ("disconnect", {"site": "a"})),
-    ("POST", "/plan", {"plan": PLAN}, ("dry_run", {"plan": PLAN})),
+    (
+        "POST",
+        "/plan",
+        {"plan": PLAN, "foretell": True},
+        ("dry_run", {"plan": PLAN, "foretell": True}),
+    ),
     ("POST", "/clusters", {"plan": PLAN}, ("launch", {"plan": PLAN})),
     ("DELETE", "/clusters/c", None, ("stop", {"name": "c"})),
     (

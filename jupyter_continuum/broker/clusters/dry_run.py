@@ -8,7 +8,21 @@ from jupyter_continuum.broker.clusters.job import JobEntry, request
 from jupyter_continuum.broker.messages.clusters import DryRun, GroupDryRun
 from jupyter_continuum.broker.messages.environments import ParityView
 from jupyter_continuum.broker.sites.session import Session
-from jupyter_continuum.planning.resolve import ResolvedPlan
+from jupyter_continuum.planning.resolve import ResolvedGroup, ResolvedPlan
+from jupyter_continuum.sites.protocols import JobRequest
+
+
+def first_request(plan: ResolvedPlan, group: ResolvedGroup) -> JobRequest:
+    """What the first job of the group would be asked with."""
+    name = plan.name or "cluster"
+    return request(
+        JobEntry.plan(name, group, 0),
+        group,
+        cluster=name,
+        cluster_id="000000",
+        lease_seconds=plan.lease_seconds,
+        direct="none",
+    )
 
 
 def dry_run(
@@ -18,14 +32,7 @@ def dry_run(
     name = plan.name or "cluster"
     groups = []
     for group in plan.groups:
-        asked = request(
-            JobEntry.plan(name, group, 0),
-            group,
-            cluster=name,
-            cluster_id="000000",
-            lease_seconds=plan.lease_seconds,
-            direct="none",
-        )
+        asked = first_request(plan, group)
         groups.append(
             GroupDryRun(
                 group=group.name,

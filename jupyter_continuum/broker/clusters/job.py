@@ -72,6 +72,8 @@ class JobEntry:
     id: str = ""
     reason: str = ""
     expected_start: str = ""
+    foretold: float | None = None
+    """When it was to begin, as the site first said."""
     submitted_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
@@ -142,6 +144,8 @@ class JobEntry:
         self.id = one_line(job.id, 64)
         self.reason = one_line(job.reason)
         self.expected_start = _clock(job.expected_start)
+        if self.foretold is None and job.expected_start is not None:
+            self.foretold = job.expected_start.timestamp()
         self.gone_at = None
         self.image = job.image or self.image
         if job.started_at is not None:

@@ -155,6 +155,7 @@ def job_facts(group: str, job: JobEntry) -> JobFacts:
         carriers=sorted({agent.carrier for agent in job.agents if agent.carrier}),
         image=job.image,
         asked=_moment(job.submitted_at),
+        foretold=_moment(job.foretold),
         started_after=_moment(job.started_after),
         started=_moment(job.started_at),
         ended_after=_moment(job.ended_after),

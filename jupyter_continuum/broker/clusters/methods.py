@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,8 +12,9 @@ from typing import Any, Protocol
 from jupyter_continuum.broker.clusters import attaching, kept
 from jupyter_continuum.broker.clusters.basis import Counters, basis_of
 from jupyter_continuum.broker.clusters.clusters import Clusters
-from jupyter_continuum.broker.clusters.dry_run import dry_run
+from jupyter_continuum.broker.clusters.dry_run import dry_run, first_request
 from jupyter_continuum.broker.clusters.facts import cluster_facts, record_view
+from jupyter_continuum.broker.clusters.foretelling import Foretelling, Foretold
 from jupyter_continuum.broker.clusters.holding import Holding
 from jupyter_continuum.broker.clusters.job_logs import read_logs
 from jupyter_continuum.broker.clusters.ledger import Basis
@@ -22,7 +24,7 @@ from jupyter_continuum.broker.messages.clusters import ClusterView, DryRun, Grou
 from jupyter_continuum.broker.messages.environments import ParityView
 from jupyter_continuum.broker.messages.policy import PolicyView
 from jupyter_continuum.broker.messages.records import ClusterFacts, RecordView
-from jupyter_continuum.broker.messages.sites import AmountView
+from jupyter_continuum.broker.messages.sites import AmountView, WaitView
 from jupyter_continuum.broker.sites.reach import today
 from jupyter_continuum.broker.sites.resolving import resolve_at
 from jupyter_continuum.broker.sites.sites import Sites
@@ -57,25 +59,36 @@ class ClusterMethods:
         self._sites = sites
         self._parity = parity
         self._policing = Policing(sites)
+        self._foretelling = Foretelling()
 
     async def policy(self) -> PolicyView:
         return await self._policing.policy()
 
-    async def dry_run(self, *, plan: dict[str, Any], accept: Sequence[str] = ()) -> DryRun:
+    async def dry_run(
+        self, *, plan: dict[str, Any], accept: Sequence[str] = (), foretell: bool = False
+    ) -> DryRun:
+        """``foretell``: sites are asked when they would begin the jobs, which costs them an id."""
         resolved = resolve_at(self._sites, plan)
         judged = self._policing.judge(resolved, _claims(accept))
         run = dry_run(resolved, self._sites.session, await self._parity.compare(resolved))
         run.policy, run.refusal = judged.views(), judged.refusal
-        for group, shown in zip(resolved.groups, run.groups, strict=True):
-            self._foresee(group, shown)
+        told = await asyncio.gather(*(self._foretold(resolved, each, foretell is True)
+                                      for each in resolved.groups))  # fmt: skip
+        for group, shown, each in zip(resolved.groups, run.groups, told, strict=True):
+            self._foresee(group, shown, each)
+        run.warnings += dict.fromkeys(each.trouble for each in told if each.trouble)
         return run
 
-    def _foresee(self, group: ResolvedGroup, shown: GroupDryRun) -> None:
+    async def _foretold(self, plan: ResolvedPlan, group: ResolvedGroup, wanted: bool) -> Foretold:
+        if not wanted:
+            return Foretold()
+        session = self._sites.session(group.site)
+        return await self._foretelling.of(session, first_request(plan, group))
+
+    def _foresee(self, group: ResolvedGroup, shown: GroupDryRun, told: Foretold) -> None:
         """What it will wait for, cost and emit, as far as is known."""
-        view = self._sites.view(group.site)
-        offer = next((each for each in view.offers if each.id == group.offer), None)
-        if offer is not None:
-            shown.wait = offer.wait
+        wait = self._sites.wait(group.offer, [told.said] if told.said else [])
+        shown.wait = WaitView(**asdict(wait))
         costs = self._policing.costs(group)
         shown.unit = costs.unit
         for name in ("eur", "units", "energy_kwh", "carbon_kg"):

@@ -77,4 +77,5 @@ def waits_of(jobs: Iterable[JobFacts], until: datetime) -> Iterator[Waited]:
         over = job.started is None and job.state in ("ended", "failed")
         if not over:
             waited = max(0.0, (seen - job.asked).total_seconds())
-            yield Waited(job.asked, waited, began=job.started is not None)
+            foretold = (job.foretold - job.asked).total_seconds() if job.foretold else None
+            yield Waited(job.asked, waited, job.started is not None, foretold)

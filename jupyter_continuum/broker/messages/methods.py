@@ -20,7 +20,7 @@ METHODS = {
     "builds a worker environment, names it in the profile; how far it is follows as events",
     "stop_preparing": "(site) -> {}; when nothing half is left there, else SiteError",
     "policy": "() -> PolicyView; the person's hard limits, and the offers that they refuse",
-    "dry_run": "(plan, accept: claims) -> DryRun",
+    "dry_run": "(plan, accept: claims, foretell) -> DryRun",
     "launch": "(plan, held: bool, accept: claims) -> ClusterView; returns once the scheduler runs, "
     "jobs follow; accept names claims of the policy, as in lumi:price, that are taken as they are; "
     "a held one is stopped after its lease unless somebody holds it",

@@ -29,6 +29,8 @@ class JobFacts(JobTimes, Message):
     id: str = ""
     """What the site calls it."""
     state: str
+    foretold: datetime | None = None
+    """When it was to begin, as the site first said."""
     nodes: list[str] = []
     carriers: list[str] = []
     """What its links rode on."""

@@ -14,7 +14,7 @@ from jupyter_continuum.catalogue import Catalogue
 from jupyter_continuum.planning.allocation import Charged
 from jupyter_continuum.planning.amount import Claims
 from jupyter_continuum.planning.estimate import Estimate, estimate
-from jupyter_continuum.planning.wait import Wait, Waited, expected_wait
+from jupyter_continuum.planning.wait import Said, Wait, Waited, expected_wait
 from jupyter_continuum.sites.protocols import JobState
 
 
@@ -61,20 +61,21 @@ class Estimating:
             offer.id,
             of_site,
             stated(claims, today),
-            wait=self._wait(offer, session, now),
+            wait=self.wait(offer.id, session, now),
             books=session.status.books if session and session.status else None,
             charged=_charged(offer, session),
             here=session is not None and session.profile.kind in ("local", "emulated"),
         )
 
-    def _wait(self, offer: OfferView, session: Session | None, now: datetime) -> Wait:
-        said, said_by = _said(self._waits.job_names(offer.id), session, now)
+    def wait(
+        self, offer: str, session: Session | None, now: datetime, *, foretold: Sequence[Said] = ()
+    ) -> Wait:
+        """``foretold`` of the very job that is planned."""
         queue, queue_by = _queue(session)
         return expected_wait(
-            self._waits.waited(offer.id),
+            self._waits.waited(offer),
             now,
-            said=said,
-            said_by=said_by,
+            said=[*foretold, *_said(self._waits.job_names(offer), session, now)],
             stated=queue,
             stated_by=queue_by,
         )
@@ -89,7 +90,7 @@ def _charged(offer: OfferView, session: Session | None) -> Charged:
     return Charged(accounts, offer.name, live.gpu_type if live else "")
 
 
-def _said(names: set[str], session: Session | None, now: datetime) -> tuple[float | None, str]:
+def _said(names: set[str], session: Session | None, now: datetime) -> list[Said]:
     """When the batch system means to begin the first of our jobs that wait in the offer."""
     status = session.status if session is not None else None
     starts = [
@@ -98,8 +99,9 @@ def _said(names: set[str], session: Session | None, now: datetime) -> tuple[floa
         if job.name in names and job.state is JobState.QUEUED and job.expected_start is not None
     ]
     if not starts:
-        return None, ""
-    return max(0.0, (min(starts) - now).total_seconds()), "the batch system, of a job that waits"
+        return []
+    seconds = max(0.0, (min(starts) - now).total_seconds())
+    return [Said(seconds, "the batch system, of a job that waits")]
 
 
 def _queue(session: Session | None) -> tuple[float | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from jupyter_continuum.broker.front_door.door import FrontDoor
@@ -17,6 +17,7 @@ from jupyter_continuum.broker.sites.view import site_view
 from jupyter_continuum.catalogue import load, shown
 from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
 from jupyter_continuum.planning.rank import By, Ranked, rank
+from jupyter_continuum.planning.wait import Said, Wait
 from jupyter_continuum.sites.profile import Profile
 from jupyter_continuum.sites.protocols import Asker
 
@@ -128,6 +129,11 @@ class Sites:
             view.probing = self._probing.get(id, "")
         self._estimating.fill(view, session)
         return view
+
+    def wait(self, offer: str, foretold: Sequence[Said]) -> Wait:
+        """What a job in ``offer`` would wait, ``foretold`` of that very job."""
+        session = self.sessions.get(offer.partition("/")[0])
+        return self._estimating.wait(offer, session, datetime.now(UTC), foretold=foretold)
 
     def ranked(self, by: By) -> list[Ranked]:
         """The offers of all sites that there still are, best first."""

@@ -38,6 +38,11 @@ def submit(directory: str, *, again: bool = False) -> str:
     )
 
 
+def test_only() -> str:
+    """Of the script on stdin: the site's time now, then when the job would begin."""
+    return f"{HOME}export SLURM_TIME_FORMAT=%s; date +%s; sbatch --test-only 2>&1"
+
+
 def find(name: str, directory: str) -> str:
     """Everything Slurm still knows of ``name``; status 1 when it does not answer.
 

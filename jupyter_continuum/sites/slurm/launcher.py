@@ -44,6 +44,7 @@ from jupyter_continuum.sites.slurm.text import (
     parse_sacct,
     parse_show_job,
     parse_squeue,
+    parse_test_only,
     parse_zone,
 )
 from jupyter_continuum.sites.text import clean
@@ -97,6 +98,17 @@ class SlurmLauncher:
             again = commands.submit(directory, again=True)
             result = await self._transport.run(again, input=archive)
         return await self._submitted(request, result)
+
+    async def wait_seconds(self, request: JobRequest) -> float:
+        script = self.script(request).encode()
+        result = await self._transport.run(commands.test_only(), input=script)
+        if result.status:
+            raise refusal(self._site, request, result.stdout.partition("\n")[2] or result.stderr)
+        seconds = parse_test_only(result.stdout)
+        if seconds is None:
+            words = own_words(result.stdout)
+            raise SiteError(f"{self._site} did not say when the job would begin ({words}).")
+        return seconds
 
     async def _submitted(self, request: JobRequest, result: CommandResult) -> Job:
         id = result.stdout.strip()

@@ -142,6 +142,16 @@ def _energy(tres: str) -> int:
     return int(match[1]) if match else 0
 
 
+def parse_test_only(text: str) -> float | None:
+    """Seconds from the site's ``date +%s`` to the start that ``sbatch --test-only`` foretells."""
+    now, _, said = text.strip().partition("\n")
+    start = re.search(r"Job [0-9]+ to start at (\S{1,32}) using ", said)
+    moment = parse_moment(start[1], UTC) if start else None
+    if moment is None or not re.fullmatch(r"[0-9]{9,11}", now):
+        return None
+    return max(0.0, moment.timestamp() - int(now))
+
+
 def parse_associations(text: str) -> tuple[Association, ...]:
     """Rows of ``sacctmgr -nP show assoc format=Account,QOS,DefaultQOS,Partition``."""
     found = []

@@ -219,6 +219,19 @@ async def test_a_walltime_nobody_enforces_waits_with_its_reason(launcher, ask_fo
     assert job.reason in ("PartitionTimeLimit", "PartitionConfig")
 
 
+async def test_when_a_job_would_begin_is_asked_and_nothing_is_submitted(
+    slurm_site, launcher, ask_for
+):
+    assert 0 <= await launcher.wait_seconds(ask_for(partition="cpu")) < 120
+    request = ask_for(partition="cpu", nodes=2, cpus_per_worker=16, join=(b"{}",) * 2)
+    await launcher.submit(request)
+    behind = replace(request, name=f"jc-t-g-{secrets.token_hex(4)}")
+    assert 200 < await launcher.wait_seconds(behind) <= 2 * request.walltime_seconds
+    assert rows(slurm_site, behind.name) == []
+    with pytest.raises(SubmitRefused, match="fewer or other GPUs"):
+        await launcher.wait_seconds(ask_for(partition="gpu", gpus_per_worker=9))
+
+
 @at_site_a
 async def test_a_site_without_accounts_has_no_associations(launcher):
     assert await launcher.associations() == ()

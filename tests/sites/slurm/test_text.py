@@ -24,6 +24,7 @@ from jupyter_continuum.sites.slurm.text import (
     parse_sacct,
     parse_show_job,
     parse_squeue,
+    parse_test_only,
     parse_zone,
 )
 
@@ -209,6 +210,22 @@ def test_times_without_a_zone_are_the_sites_own():
     assert parse_zone("nonsense") == UTC
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("sbatch: Job 2 to start at 1795313400 using 1 processors on nodes n1 in partition g", 600),
+        ("sbatch: Job 2 to start at 1795312799 using 1 processors on nodes n1 in partition g", 0),
+        ("note\nsbatch: Job 12 to start at 2026-11-22T02:00:10 using 32 processors on nodes n",
+         10),
+        ("sbatch: Job 2 to start at N/A using 1 processors", None),
+        ("allocation failure: Requested node configuration is not available", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_when_a_job_would_begin(said, seconds):
+    assert parse_test_only(f"1795312800\n{said}\n") == seconds
+
+
 def test_signs_behind_a_state_are_states():
     assert states("IDLE+DRAIN*") >= {"IDLE", "DRAIN", "NOT_RESPONDING"}
 
@@ -222,4 +239,5 @@ def test_no_text_breaks_a_parser(text):
     line = f"NodeName={text} State={text} CPUTot={text} CfgTRES={text} Gres={text} Partitions=p"
     parse_partitions(f"PartitionName=p State={text} MaxTime={text}", parse_nodes(line), {})
     parse_associations(text)
+    parse_test_only(f"1795312800\n{text}")
     parse_pending(text)
