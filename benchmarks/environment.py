@@ -24,7 +24,7 @@ from record import save, spread
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.environments.installed import report_of
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.cli.playground import playground
 from jupyter_continuum.sites.ssh.transport import SshTransport
 

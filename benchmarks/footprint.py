@@ -24,8 +24,8 @@ import psutil
 from nbclient import NotebookClient
 from record import save, spread
 
-from jupyter_continuum.cli.demo import end_everything
-from jupyter_continuum.cli.playground import FOLDERS, leftovers, playground
+from jupyter_continuum.cli.clearing import FOLDERS, end_everything, leftovers
+from jupyter_continuum.cli.playground import playground
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "01-one-cluster-many-sites.ipynb"
 COMMAND = [sys.executable, "-m", "jupyter_continuum.cli"]

@@ -38,7 +38,7 @@ from distributed import Client
 from record import save, spread
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.cli.playground import playground
 from jupyter_continuum.workbench import attach
 

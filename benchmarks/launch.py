@@ -30,7 +30,7 @@ from typing import Any
 from record import save, spread
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.cli.playground import playground
 from jupyter_continuum.errors import Unknown
 

@@ -28,7 +28,7 @@ from distributed import Client, wait
 from record import save
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.cli.playground import playground
 from jupyter_continuum.server.relayed import fetch
 from jupyter_continuum.table import as_text

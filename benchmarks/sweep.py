@@ -28,7 +28,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from record import save, spread
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.cli.playground import playground
 
 KINDS = {

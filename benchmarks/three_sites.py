@@ -30,7 +30,7 @@ from kubernetes import LONGEST_SECONDS, profile
 from record import save, spread
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.cli.playground import playground
 from jupyter_continuum.table import as_text
 from jupyter_continuum.workbench import Cluster, launch

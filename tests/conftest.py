@@ -92,7 +92,7 @@ class RunningBroker:
 def own_broker() -> Iterator[RunningBroker]:
     """A real broker in folders of its own. Afterwards no process of it may be left."""
     from jupyter_continuum.broker.client import call_broker
-    from jupyter_continuum.cli.demo import end_everything
+    from jupyter_continuum.cli.clearing import end_everything
 
     with own_state() as state:
         running = RunningBroker(call_broker("version")["pid"], state)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.catalogue.document import read
-from jupyter_continuum.cli.playground import leftovers, playground, wait_for_nothing
+from jupyter_continuum.cli.clearing import end_everything
+from jupyter_continuum.cli.playground import playground
 from jupyter_continuum.cli.teach import Tell, open_class
 from jupyter_continuum.cli.terminal import note, print_json, say
-from jupyter_continuum.errors import BrokerError, ContinuumError, Unknown
+from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.planning.classroom import classroom_of
 from jupyter_continuum.runs.signals import ended_by_signals
 
@@ -118,31 +116,6 @@ def serve(notebook: Path, port: int) -> None:
             say("")
 
 
-def _end_faults() -> None:
-    """A site that is cut off could not be told that its jobs are to end."""
-    for site in call_broker("sites", start=False):
-        if site["kind"] == "emulated":
-            try:
-                call_broker("fault", start=False, site=site["id"], over=True)
-            except Unknown:
-                continue  # its profile cannot be read, and nothing of it was opened
-
-
-def end_everything() -> list[int]:
-    """Stop the cluster and the broker, wait for every process; those that had to be killed."""
-    with _no_signals():
-        try:
-            _end_faults()
-            for cluster in call_broker("clusters", start=False):
-                call_broker("stop", start=False, name=cluster["name"])
-            call_broker("shutdown", start=False)
-        except BrokerError:
-            note("The broker was gone already.")
-        except ContinuumError as error:
-            note(str(error))
-        return wait_for_nothing() if leftovers() else []
-
-
 def show_summary(summary: dict[str, Any], *, json: bool) -> None:  # as JSON has it
     if json:
         print_json(summary)
@@ -155,15 +128,3 @@ def show_summary(summary: dict[str, Any], *, json: bool) -> None:  # as JSON has
     say(as_text(("SITE", "WORKERS", "TASKS", "SECONDS"), rows))
     say(as_text(LINK_HEAD, map(link_row, summary["links"])))
     say(", ".join(f"{name} {version}" for name, version in summary["versions"].items()))
-
-
-@contextmanager
-def _no_signals() -> Iterator[None]:
-    """A second Ctrl-C must not interrupt the clearing up."""
-    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {name: signal.signal(name, signal.SIG_IGN) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)

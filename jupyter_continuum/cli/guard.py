@@ -47,7 +47,7 @@ def main(root: Path) -> None:
     """Wait for the end of standard input, and end everything where nobody has."""
     if sys.stdin.buffer.read() == ENDED:
         return
-    from jupyter_continuum.cli.playground import enter, leftovers
+    from jupyter_continuum.cli.clearing import enter, leftovers
 
     enter(root)
     for _ in range(MOST_ROUNDS):
@@ -60,8 +60,7 @@ def main(root: Path) -> None:
 def _end(root: Path) -> None:
     import psutil
 
-    from jupyter_continuum.cli.demo import end_everything
-    from jupyter_continuum.cli.playground import leftovers
+    from jupyter_continuum.cli.clearing import end_everything, leftovers
 
     servers = []
     for pid in leftovers():

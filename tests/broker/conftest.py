@@ -51,7 +51,7 @@ offers:
 @pytest.fixture
 def priced(state: Path) -> Iterator[Path]:
     """A broker whose emulated site ``north`` costs a EUR a second and node, by an own record."""
-    from jupyter_continuum.cli.demo import end_everything
+    from jupyter_continuum.cli.clearing import end_everything
     from jupyter_continuum.paths import config_dir
 
     (config_dir() / "sites").mkdir(parents=True)
@@ -137,7 +137,7 @@ def broker_with_lease(seconds: float, log: Path) -> Iterator[subprocess.Popen[by
 @pytest.fixture(scope="module")
 def standing() -> Iterator[View]:
     """One cluster ``main`` over ``local``, ``north`` and ``south`` for tests that only look."""
-    from jupyter_continuum.cli.demo import end_everything
+    from jupyter_continuum.cli.clearing import end_everything
     from jupyter_continuum.paths import socket_dir
 
     with pytest.MonkeyPatch.context() as patch:

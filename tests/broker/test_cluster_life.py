@@ -18,7 +18,7 @@ import pytest
 
 from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.clusters.connection_file import connection_file
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.errors import BrokerError, ContinuumError
 from jupyter_continuum.paths import data_dir, socket_dir
 from tests.broker.conftest import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from jupyter_continuum.cli.playground import leftovers
+from jupyter_continuum.cli.clearing import leftovers
 from tests.memory import held_by
 
 EVERY_SECONDS = 2.0

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_continuum.catalogue.document import read
-from jupyter_continuum.cli.demo import CLASS, chosen_notebooks, end_everything, shipped
+from jupyter_continuum.cli.clearing import end_everything
+from jupyter_continuum.cli.demo import CLASS, chosen_notebooks, shipped
 from jupyter_continuum.cli.headless import execute
 from jupyter_continuum.cli.page import write_page
 from jupyter_continuum.cli.teach import open_class

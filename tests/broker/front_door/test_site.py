@@ -21,7 +21,7 @@ import pytest
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.start import log_path
-from jupyter_continuum.cli.demo import end_everything
+from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.errors import SiteError
 from jupyter_continuum.paths import data_dir
 from tests.broker.conftest import View, launch, wait_for, workers
