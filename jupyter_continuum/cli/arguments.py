@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from jupyter_continuum.cli.run_arguments import run_words, sweep_words
+from jupyter_continuum.cli.run_arguments import accept_word, run_words, sweep_words
 
 NOTHING_BEGUN = "Stopped. Nothing was changed."
 LAUNCH_GOES_ON = (
@@ -165,13 +165,7 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("--workers-per-node", type=int, metavar="N", help="one per GPU, or one, when left out")
     add("--walltime", type=int, metavar="MINUTES", help="of each job")
     add("--dry-run", action="store_true", help="show what would be submitted, and submit nothing")
-    add(
-        "--accept",
-        action="append",
-        default=[],
-        metavar="SITE:CLAIM",
-        help="take this unknown claim as it is, for this launch; your policy asks for it",
-    )
+    accept_word(add)
     add("--no-wait", action="store_true", help="return as soon as the scheduler runs")
 
     add = command(
@@ -242,6 +236,7 @@ def _teaching_words(command: Callable[..., Callable[..., argparse.Action]]) -> N
         interrupted=LAUNCH_GOES_ON,
     )
     add("file", metavar="FILE", help="YAML; `notebooks/class.yaml` is an example")
+    accept_word(add)
 
     add = command("fault", "let something go wrong at an imitated site, now", json=True)
     add("site", metavar="SITE", help="alone: what its class keeps for this moment goes wrong")

@@ -29,7 +29,7 @@ def run(options: Namespace) -> int:
     try:
         perform(
             prepared,
-            read_words(options.on, os.environ),
+            read_words(options.on, os.environ, options.accept),
             output=Path(options.output) if options.output else None,
             force=options.force,
             outcome=outcome,

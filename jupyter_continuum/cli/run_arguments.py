@@ -100,3 +100,15 @@ def _on_words(add: Callable[..., argparse.Action], what: str) -> None:
         help=f"PLAN.yaml or SITE/OFFER[:JOBS] launches a cluster that ends with {what}; repeat "
         "for more offers. Left out, $JUPYTER_CONTINUUM_CLUSTER, or the only one that runs",
     )
+    accept_word(add)
+
+
+def accept_word(add: Callable[..., argparse.Action]) -> None:
+    """Of each command that launches a cluster."""
+    add(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="SITE:CLAIM",
+        help="take this unknown claim as it is, for this launch; your policy asks for it",
+    )

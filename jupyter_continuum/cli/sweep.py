@@ -42,7 +42,7 @@ def sweep(options: Namespace) -> int:
     try:
         records = perform(
             prepared,
-            lambda: read_words(options.on, os.environ),
+            lambda: read_words(options.on, os.environ, options.accept),
             output=output,
             at=options.at,
             jobs=jobs,

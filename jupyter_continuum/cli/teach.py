@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,15 @@ def teach(options: Namespace) -> int:
     real = {each.site for each in profiles if each.kind != "emulated"}
     refuse_taken(document, classroom, real | {HERE.site, *load().sites})
     show_panel_at_first()
-    views = open_class(classroom, note if options.json else say)
+    views = open_class(classroom, note if options.json else say, accept=options.accept)
     if options.json:
         print_json(views)
     return 0
 
 
-def open_class(classroom: Classroom, tell: Tell) -> list[dict[str, Any]]:
+def open_class(
+    classroom: Classroom, tell: Tell, *, accept: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Connect its sites and launch its cluster; the sites as a face shows them."""
     views = []
     for profile in classroom.profiles():
@@ -44,11 +46,12 @@ def open_class(classroom: Classroom, tell: Tell) -> list[dict[str, Any]]:
         views.append(view)
         tell(f"{profile.site:<16}  {view['state']:<8}  {view['reason']}")
     if classroom.cluster is not None:
-        launch_cluster(classroom.cluster.model_dump(mode="json", exclude_none=True), tell)
+        plan = classroom.cluster.model_dump(mode="json", exclude_none=True)
+        launch_cluster(plan, tell, accept=accept)
     return views
 
 
-def launch_cluster(plan: dict[str, Any], tell: Tell) -> None:
+def launch_cluster(plan: dict[str, Any], tell: Tell, *, accept: Sequence[str] = ()) -> None:
     """Launch it and wait until all of it is there; one that runs already is left as it is."""
     if any(each["name"] == plan["name"] for each in call_broker("clusters")):
         tell(f"The cluster {plan['name']} runs already.")
@@ -56,7 +59,7 @@ def launch_cluster(plan: dict[str, Any], tell: Tell) -> None:
     progress = Progress(tell)
     with open_broker() as broker:
         broker.call("subscribe")
-        progress.watch(broker.call("launch", on_event=progress, plan=plan))
+        progress.watch(broker.call("launch", on_event=progress, plan=plan, accept=list(accept)))
         for event in broker.events():
             progress(event)
             if progress.settled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def execute(
     *,
     cluster: str | None = None,
     plan: str | Path | Mapping[str, Any] | None = None,
+    accept: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
     others: Callable[[Message], None] | None = None,
     on_cell: Tell | None = None,
@@ -34,6 +35,7 @@ def execute(
     """Run the notebook on ``cluster``, or on one that ``plan`` launches and that ends with it.
 
     With neither, it is the cluster that JUPYTER_CONTINUUM_CLUSTER names, or the only one.
+    ``accept`` names unknown claims that the policy asks for and that the launch takes as they are.
     ``tell`` is told what the groups wait for, on standard error when left out; ``on_cell`` each
     cell as it ends, ``others`` the broker's events about other things.
     """
@@ -47,7 +49,7 @@ def execute(
     # As elsewhere: other users of this machine must not read what a kernel's sockets carry.
     options.setdefault("config", Config({"KernelManager": {"transport_encryption": "auto"}}))
     options.setdefault("kernel_manager_class", QuietKernelManager)
-    use = choose(cluster=cluster, plan=plan, environment=os.environ)
+    use = choose(cluster=cluster, plan=plan, environment=os.environ, accept=accept)
     with cluster_for(use, tell=tell or _on_standard_error, others=others) as name:
         client = CellClient(
             nb_man,

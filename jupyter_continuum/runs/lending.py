@@ -11,7 +11,7 @@ from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.lines import Message
 from jupyter_continuum.broker.waiting import wait_for_workers
 from jupyter_continuum.errors import ContinuumError, Unknown
-from jupyter_continuum.runs.choosing import Use
+from jupyter_continuum.runs.choosing import Launch, Use
 from jupyter_continuum.runs.hold import holding
 from jupyter_continuum.runs.signals import ended_by_signals
 
@@ -41,7 +41,7 @@ def cluster_for(use: Use, *, tell: Tell, others: Others | None = None) -> Iterat
             _end(name, tell)
 
 
-def _launch(plan: dict[str, object], tell: Tell, others: Others) -> str:
+def _launch(wanted: Launch, tell: Tell, others: Others) -> str:
     """Launch, in a thread: the broker goes on with it when this process is interrupted."""
     launched: Future[str] = Future()
 
@@ -49,7 +49,13 @@ def _launch(plan: dict[str, object], tell: Tell, others: Others) -> str:
         try:
             with open_broker() as broker:
                 broker.call("subscribe")
-                view = broker.call("launch", on_event=others, plan=plan, held=True)
+                view = broker.call(
+                    "launch",
+                    on_event=others,
+                    plan=wanted.plan,
+                    held=True,
+                    accept=list(wanted.accept),
+                )
             launched.set_result(view["name"])
         except BaseException as error:
             launched.set_exception(error)

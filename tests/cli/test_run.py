@@ -64,9 +64,11 @@ def test_a_notebook_runs_on_a_cluster_of_its_own(cluster: str, tmp_path: Path) -
         parameters="n = 3\nk = None",
     )
     (tmp_path / "p.yaml").write_text("n: 1\nk: text")
-    (tmp_path / "plan.yaml").write_text("name: own\ngroups: [{offer: lab/cpu}]")
+    (tmp_path / "plan.yaml").write_text(
+        "name: own\ngroups: [{offer: lab/cpu}]\npolicy: {max_carbon_kg: 5}"
+    )
     said = told(
-        *("run", str(notebook), "--on", str(tmp_path / "plan.yaml")),
+        *("run", str(notebook), "--on", str(tmp_path / "plan.yaml"), "--accept", "lab:carbon_kg"),
         *("--parameters", str(tmp_path / "p.yaml"), "-p", "n", "39"),
         seconds=RUN_SECONDS,
     )
@@ -94,6 +96,10 @@ def check_record(said: dict[str, Any], notebook: Path) -> None:
         assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
     assert (record["complete"], record["cluster"]["state"]) == (True, "stopped")
     assert record["totals"]["wall_hours"]["value"] > 0
+    accepted = [each["said"] for each in record["policy"]["findings"] if
+                each["verdict"] == "accepted"]  # fmt: skip
+    assert len(accepted) == 1
+    assert accepted[0].endswith("Accepted for this launch.")
     assert str(notebook.parent) not in path.read_text()
     assert "Run record of sum {n}-run-" in path.with_suffix(".html").read_text()
     views = {view["name"]: view for view in told("record")}

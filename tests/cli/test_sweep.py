@@ -53,8 +53,11 @@ def test_all_combinations_run_on_a_cluster_of_their_own_and_a_failure_ends_none(
 ) -> None:
     notebook = write(tmp_path / "a {n}.ipynb", SUM, FRAIL, parameters="n = 0\nk = None\nfixed = 0")
     (tmp_path / "p.yaml").write_text("fixed: 5")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("groups: [{offer: lab/cpu}]\npolicy: {max_carbon_kg: 5}")
     ran = sweep(
-        *(str(notebook), "-p", "n", "1:3", "-p", "k", "x,[1]", "--on", "lab/cpu"),
+        *(str(notebook), "-p", "n", "1:3", "-p", "k", "x,[1]", "--on", str(plan)),
+        *("--accept", "lab:carbon_kg"),
         *("--parameters", str(tmp_path / "p.yaml"), "--json"),
     )
     folder = tmp_path / "a {n}-sweep"
@@ -90,6 +93,7 @@ def test_all_combinations_run_on_a_cluster_of_their_own_and_a_failure_ends_none(
     assert record["sweep"]["axes"] == {"n": [1, 2, 3], "k": ["x", [1]]}
     assert record["sweep"]["runs_here"] == [1, 2, 3, 4, 5, 6]
     assert record["cluster"]["state"] == "stopped"
+    assert "1 unknown claims were accepted" in record["policy"]["said"]
     assert "as the sweep's own is" in record["sweep"]["energy_of_runs"]
     assert "the sweep of a {n}.ipynb" in (folder / "sweep.record.html").read_text()
     assert "ValueError: bad" in outputs(folder / "notebooks" / "3.ipynb")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jupyter_continuum.errors import PlanRefused, RunError
-from jupyter_continuum.runs.choosing import choose, read_words
+from jupyter_continuum.runs.choosing import Launch, choose, read_words
 from jupyter_continuum.runs.notebook import kernel_of, listed, read_notebook
 from jupyter_continuum.runs.output import reserved
 from jupyter_continuum.runs.run import check_installed
@@ -120,24 +120,26 @@ def test_an_output_folder_that_cannot_be_written_is_told(tmp_path: Path, folder:
 def test_a_run_uses_a_cluster_or_launches_a_plan(tmp_path: Path) -> None:
     plan = {"groups": [{"offer": "lab/cpu"}]}
     (tmp_path / "plan.yaml").write_text("groups: [{offer: lab/cpu}]")
-    assert choose(cluster=None, plan=plan, environment={}) == plan
+    assert choose(cluster=None, plan=plan, environment={}) == Launch(plan)
     found: Any = choose(cluster=None, plan=tmp_path / "plan.yaml", environment={})
-    assert found["groups"][0]["offer"] == "lab/cpu"
+    assert found.plan["groups"][0]["offer"] == "lab/cpu"
     named = {"JUPYTER_CONTINUUM_CLUSTER": "span"}
     assert choose(cluster=None, plan=None, environment=named) == "span"
     assert choose(cluster="other", plan=None, environment=named) == "other"
     with pytest.raises(PlanRefused, match="either cluster= or plan="):
         choose(cluster="span", plan=plan, environment={})
+    with pytest.raises(PlanRefused, match="span runs already"):
+        choose(cluster="span", plan=None, environment={}, accept=["lab:eur"])
 
 
 def test_the_words_of_on_are_offers_or_one_plan_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text("groups: [{offer: lab/cpu}]")
     found: Any = read_words([str(path)], {})
-    assert found["groups"][0]["offer"] == "lab/cpu"
-    assert read_words(["lab/cpu:2", "south/gpu"], {}) == {
-        "groups": [{"offer": "lab/cpu", "jobs": 2}, {"offer": "south/gpu", "jobs": 1}]
-    }
+    assert found.plan["groups"][0]["offer"] == "lab/cpu"
+    groups = [{"offer": "lab/cpu", "jobs": 2}, {"offer": "south/gpu", "jobs": 1}]
+    offers = ["lab/cpu:2", "south/gpu"]
+    assert read_words(offers, {}, ["lab:eur"]) == Launch({"groups": groups}, ("lab:eur",))
     with pytest.raises(PlanRefused, match="there is one"):
         read_words([str(path), "span"], {})
     with pytest.raises(PlanRefused, match="an offer is SITE/OFFER"):

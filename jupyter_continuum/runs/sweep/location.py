@@ -22,7 +22,7 @@ def check_site(at: str, use: Use, language: str) -> None:
     if isinstance(use, str):
         groups_at(at, call_broker("cluster", name=use)["groups"])
         return
-    sites = sorted({str(group.get("offer", "")).partition("/")[0] for group in use["groups"]})
+    sites = sorted({str(group.get("offer", "")).partition("/")[0] for group in use.plan["groups"]})
     if (site := at.partition("/")[0]) not in sites:
         raise RunError(f"--at {at}: the sweep has no workers there, but at {listed(site, sites)}.")
 

@@ -40,6 +40,8 @@ cluster:
   groups:
     - offer: bay/cpu
     - offer: cape/cpu
+  policy:
+    max_carbon_kg: 5
 """
 
 
@@ -53,7 +55,8 @@ def lesson(shared_broker: RunningBroker) -> View:
     """The class of ``LESSON``, open."""
     path = shared_broker.state / "lesson.yaml"
     path.write_text(LESSON)
-    ran = continuum("teach", str(path))
+    accept = [f"--accept={site}:carbon_kg" for site in ("bay", "cape")]
+    ran = continuum("teach", str(path), *accept)
     assert ran.status == 0, ran.err
     again = continuum("teach", str(path))
     assert "The cluster class runs already." in again.out, again.err
