@@ -41,6 +41,12 @@ def kubernetes_image(kubernetes: Cluster) -> str:
     return kubernetes.load(worker_image())
 
 
+@pytest.fixture(scope="session")
+def kubernetes_kernel_image(kubernetes: Cluster) -> str:
+    """The same with what kernels at a site need."""
+    return kubernetes.load(worker_image("ipykernel", "papermill"))
+
+
 @pytest.fixture
 def restricted(kubernetes: Cluster) -> Path:
     """Kubeconfig of somebody bound to the shipped namespaced Role alone."""

@@ -55,22 +55,20 @@ def pause_image() -> Image:
     return Image(PAUSE, (lowest,), {}, ("/pause",), user="65535:65535")
 
 
-def worker_image() -> Image:
+def worker_image(*more: str) -> Image:
     """For this state of the code: the interpreter, the packages, the project.
 
     Everything is copied from the environment of the tests, so versions agree with the hub's
-    and nothing is downloaded. ``python -m jupyter_continuum.worker`` runs in it.
+    and nothing is downloaded. ``python -m jupyter_continuum.worker`` runs in it. ``more``
+    packages are a layer of their own: the others are those of the image without them.
     """
     packages = dict(sorted(closure()))
-    versions = (f"{name}=={one.version}" for name, one in packages.items())
+    added = {name: one for name, one in sorted(closure(more)) if name not in packages}
     with alone("images"):
         layers = (
             _layer("python", f"{sys.version} {sys.base_prefix}", _interpreter),
-            _layer(
-                "packages",
-                f"{sys.version} {' '.join(versions)}",
-                lambda root: _compiled(root, *packages.values()),
-            ),
+            _packages(packages, _add_dask_programs),
+            *((_packages(added),) if added else ()),
             _layer("project", _state_of(project()), _project),
         )
     digest = hashlib.sha256("".join(path.name for path in layers).encode()).hexdigest()
@@ -131,6 +129,17 @@ def _interpreter(root: Path) -> None:
     (root / WORKER / "pyvenv.cfg").write_text(f"home = {python.parent}\n")
 
 
+def _packages(packages: dict[str, Distribution], *then: Callable[[Path], None]) -> Path:
+    versions = (f"{name}=={one.version}" for name, one in packages.items())
+
+    def make(root: Path) -> None:
+        _compiled(root, *packages.values())
+        for each in then:
+            each(root)
+
+    return _layer("packages", f"{sys.version} {' '.join(versions)}", make)
+
+
 def _compiled(root: Path, *packages: Distribution) -> None:
     site = _site(root)
     for one in packages:
@@ -139,6 +148,9 @@ def _compiled(root: Path, *packages: Distribution) -> None:
         if tests.is_dir():
             shutil.rmtree(tests)  # a fifth of the image
     _compile(site)
+
+
+def _add_dask_programs(root: Path) -> None:
     for word in DASK_PROGRAMS:
         program = root / WORKER / "bin" / f"dask-{word}"
         program.parent.mkdir(exist_ok=True)
