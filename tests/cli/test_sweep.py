@@ -105,13 +105,14 @@ COUNTED = (
     "with open('begun', 'a') as file: file.write(f'{n}\\n')\n"
     "if n > 2 and not Path('go').exists():\n"
     "    import os, signal\n"
+    "    while n == 4 and '3' not in Path('begun').read_text().split(): time.sleep(0.01)\n"
     "    if n == 4: os.kill(int(Path('pid').read_text()), signal.SIGKILL)\n"
     "    time.sleep(600)"
 )
 
 
 def test_after_kill_9_only_what_was_not_finished_is_run_again(cluster: str, tmp_path: Path) -> None:
-    """Runs 1 and 2 end; 3 and 4 are under way when 4 kills the sweep, whose pid it waits for."""
+    """Runs 1 and 2 end; 4 kills the sweep when 3 has begun, too."""
     notebook = write(tmp_path / "a.ipynb", COUNTED)
     words = [str(notebook), "-p", "n", "1:5", "--on", cluster, "--jobs", "2"]
     with (tmp_path / "log").open("w") as log:
