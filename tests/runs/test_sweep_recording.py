@@ -9,13 +9,19 @@ from typing import Any
 import jsonschema
 import pytest
 
+from jupyter_continuum.cluster.way import WAY_VARIABLE
 from jupyter_continuum.runs.record.make import make_record
 from jupyter_continuum.runs.record.model import Quantity, SweepPart
 from jupyter_continuum.runs.record.page import page
 from jupyter_continuum.runs.record.schema import text
 from jupyter_continuum.runs.record.withheld import LEFT_OUT
-from jupyter_continuum.runs.sweep.folder import Record
-from jupyter_continuum.runs.sweep.recording import earlier_records, energy_of_runs
+from jupyter_continuum.runs.sweep.folder import Folder, Record, Sweep
+from jupyter_continuum.runs.sweep.recording import (
+    SweepRecording,
+    earlier_records,
+    energy_of_runs,
+    put_aside,
+)
 from tests.runs.record.facts import CLIENT, at, facts
 
 KNOWN = Quantity(value=3.0, unit="kWh", kind="measured", source="a counter")
@@ -85,7 +91,23 @@ def test_a_sweep_that_goes_on_keeps_the_records_of_before(tmp_path: Path) -> Non
         (tmp_path / "sweep.record.json").write_text(json.dumps({"sweep": {"runs_here": runs}}))
         (tmp_path / "sweep.record.html").write_text("page")
         last = earlier_records(tmp_path)
+        put_aside(tmp_path)
     assert last == {"sweep.1.record.json": (1, 2), "sweep.2.record.json": (3,)}
+    assert last == earlier_records(tmp_path)
     assert (tmp_path / "sweep.2.record.html").exists()
     (tmp_path / "sweep.1.record.json").write_text("{")
     assert earlier_records(tmp_path)["sweep.1.record.json"] == ()
+
+
+def test_without_a_broker_the_record_of_before_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WAY_VARIABLE, "/")  # where no broker is asked, or started
+    (tmp_path / "sweep.record.json").write_text("before")
+    sweep = Sweep("a.ipynb", "", "python3", {}, {"n": [1]})
+    recording = SweepRecording(sweep, 1, Folder(tmp_path, 1, lock=-1))
+    recording._cluster = "of-a-broker-that-is-gone"
+    told: list[str] = []
+    recording.end({1: run(1, 1.0)}, [1], told.append)
+    assert len(told) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.record.json"]

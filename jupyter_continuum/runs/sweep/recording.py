@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "sweep.ipynb"
 """Beside a notebook of this name its record would lie: ``sweep.record.json`` and ``.html``."""
+LAST = "sweep.record.json"
 
 
 class SweepRecording:
@@ -82,6 +83,7 @@ class SweepRecording:
                 records[number] = replace(records[number], energy_kwh=kwh)
                 self._folder.write(records[number])
             told = part.model_copy(update={"energy_of_runs": why})
+            put_aside(self._folder.path)
             write_record(made.model_copy(update={"sweep": told}), self._folder.path / NAME)
         except (ContinuumError, OSError) as error:
             tell(str(error))  # and not raised: how the runs ended weighs more
@@ -90,16 +92,25 @@ class SweepRecording:
 def earlier_records(folder: Path) -> dict[str, tuple[int, ...]]:
     """Names of the records of the same sweep before this, with the runs that each has in it.
 
-    The last of them is put aside, so that ``sweep.record.json`` can be written anew.
+    The last of them by the name that ``put_aside`` will give it.
     """
-    last = folder / "sweep.record.json"
-    if last.exists():
-        number = len(list(folder.glob("sweep.*.record.json"))) + 1
-        for each in (last, last.with_suffix(".html")):
-            if each.exists():
-                each.replace(folder / f"sweep.{number}.record{each.suffix}")
     kept = sorted(folder.glob("sweep.*.record.json"), key=lambda path: (len(path.name), path.name))
-    return {path.name: _runs_in(path) for path in kept}
+    found = {path.name: _runs_in(path) for path in kept}
+    if (last := folder / LAST).exists():
+        found[_aside(folder).name] = _runs_in(last)
+    return found
+
+
+def put_aside(folder: Path) -> None:
+    """So that ``sweep.record.json`` can be written anew, and its page."""
+    last, aside = folder / LAST, _aside(folder)
+    for suffix in (".html", ".json"):
+        if last.with_suffix(suffix).exists():
+            last.with_suffix(suffix).replace(aside.with_suffix(suffix))
+
+
+def _aside(folder: Path) -> Path:
+    return folder / f"sweep.{len(list(folder.glob('sweep.*.record.json'))) + 1}.record.json"
 
 
 def energy_of_runs(
