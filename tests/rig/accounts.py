@@ -94,6 +94,14 @@ class Accounts:
     def _sql(self, text: str) -> None:
         command("mariadb", "--no-defaults", f"--socket={self.socket}", "-e", text)
 
+    def count_energy(self, job: str, joules: int) -> None:
+        """Have it of that job, as slurmdbd writes it where nodes have counters."""
+        without = "regexp_replace(tres_alloc, ',3=[0-9]+', '')"  # "none was read", as a number
+        self._sql(
+            f"update slurm_acct.{self.spec.name}_job_table "
+            f"set tres_alloc = concat({without}, ',3={joules}') where id_job = {int(job)}"
+        )
+
     def start_slurmdbd(self, at_login: list[str]) -> None:
         environment = {"MYSQL_UNIX_PORT": str(self.socket)}
         self.daemons.spawn("slurmdbd", [*at_login, "slurmdbd", "-D"], environment)

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
@@ -15,7 +16,9 @@ from jupyter_continuum.errors import SiteUnreachable, SubmitRefused
 from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import Association, Endpoint, JobRequest, JobState
 from jupyter_continuum.sites.slurm.books import parse_books
+from jupyter_continuum.sites.slurm.commands import HOME, SACCT_FORMAT
 from jupyter_continuum.sites.slurm.launcher import SlurmLauncher
+from jupyter_continuum.sites.slurm.text import parse_sacct
 from jupyter_continuum.sites.ssh.transport import SshTransport
 from jupyter_continuum.sites.testing import (
     ANNOUNCE,
@@ -270,6 +273,31 @@ async def test_where_slurm_keeps_its_own_books_to_itself_sshare_tells(slurm_site
 @at_site_a
 async def test_a_site_without_accounts_keeps_no_books(launcher):
     assert (await launcher.poll()).books is None
+
+
+@at_site_b
+async def test_what_a_job_drew_is_read_from_accounting(slurm_site, transport, launcher, ask_for):
+    """As of a job that its controller has forgotten; what no counter told is unknown."""
+    job = await launcher.submit(ask_for("true"))
+    await settled(launcher, job.name)
+    argv = f"{HOME}SLURM_TIME_FORMAT=%s sacct -nPX -j {job.id} -o {SACCT_FORMAT}"
+    ended = (job.name, JobState.ENDED)
+
+    async def told():
+        done = await transport.run(argv)
+        assert (done.status, done.stderr) == (0, "")
+        return next(parse_sacct(done.stdout, UTC), None)
+
+    async with asyncio.timeout(60):
+        # slurmdbd may hear of its end before its name.
+        while (found := await told()) is None or (found.name, found.state) != ended:
+            await asyncio.sleep(0.2)
+    assert (found.id, found.energy_joules) == (job.id, None)
+    assert found.ends_at is not None
+    slurm_site.accounts.count_energy(job.id, 123_456)
+    found = await told()
+    assert found is not None
+    assert found.energy_joules == 123_456
 
 
 async def test_a_frozen_controller_takes_a_job_once(slurm_site, launcher, ask_for):
