@@ -63,6 +63,7 @@ class Broker:
             self._prompts,
             self._site_changed,
             self._front_door,
+            changed=self._publishing.site_changed,
             reach=self._reach,
             probing=self._probes.progress,
             waits=OwnWaits(self._clusters),
@@ -104,6 +105,7 @@ class Broker:
         self._probes.resume()
         await self._clusters.resume()
         self._holding.resume()
+        self._sites.credentials.start()
         self._publishing.start()
 
     async def close(self) -> None:
@@ -170,6 +172,7 @@ class Broker:
 
     def _site_changed(self, session: Session) -> None:
         self._environments.expect(session)
+        self._sites.credentials.expect(session)
         self._reach.apply(session, today())  # what was measured may have expired
         self._publishing.site_changed(session.site)
         self._clusters.wake(session.site)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from jupyter_continuum.table import UNKNOWN, duration
@@ -9,7 +10,7 @@ from jupyter_continuum.table import UNKNOWN, duration
 Record = dict[str, Any]  # a view as it crossed the socket
 Row = tuple[object, ...]
 
-SITE_HEAD = ("SITE", "NAME", "KIND", "COUNTRY", "STATE", "OFFERS", "WHY")
+SITE_HEAD = ("SITE", "NAME", "KIND", "COUNTRY", "STATE", "OFFERS", "LOGIN", "WHY")
 OFFER_HEAD = ("OFFER", "COUNTRY", "GPUS", "FREE", "WAIT", "PRICE", "CARBON", "LAUNCHABLE")
 WIDE_HEAD = (
     *(*OFFER_HEAD[:-1], "CPUS", "MEMORY", "WAITING", "ENERGY", "ALLOCATION", "LEFT", "NODES"),
@@ -33,8 +34,19 @@ def site_row(site: Record) -> Row:
         site.get("country"),
         site["state"],
         len(site["offers"]),
+        login_text(site),
         why(site),
     )
+
+
+def login_text(site: Record) -> str | None:
+    """Until when what lets the person in does so; None where nothing expires, or it is unknown."""
+    first = next(iter(site["credentials"]), None)
+    if first is None or first["expires"] is None:
+        return None
+    until = datetime.fromisoformat(first["expires"]).astimezone()
+    words = {"expired": "expired", "early": "not yet,"}.get(first["verdict"], "until")
+    return f"{words} {until:%Y-%m-%d %H:%M}"
 
 
 def offer_row(offer: Record) -> Row:

@@ -18,8 +18,18 @@ export class Actions implements IActions {
     private readonly model: IContinuumModel,
     private readonly notebooks: INotebookTracker | null,
     private readonly trans: TranslationBundle,
-    private readonly openBrowse: () => void
+    private readonly openBrowse: () => void,
+    private readonly openPanel: () => void
   ) {}
+
+  reveal(site: string): void {
+    this.openPanel();
+    this.model.reveal(site);
+  }
+
+  refresh(site: ISite): void {
+    void this.reporting(() => this.model.refreshSite(site.id));
+  }
 
   browse(): void {
     this.openBrowse();

@@ -48,7 +48,11 @@ export function clock(iso: string, now: Date = new Date()): string {
   });
   return then.toDateString() === now.toDateString()
     ? time
-    : `${then.toLocaleDateString([], { day: 'numeric', month: 'short' })}, ${time}`;
+    : `${then.toLocaleDateString([], {
+        day: 'numeric',
+        month: 'short',
+        ...(then.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' })
+      })}, ${time}`;
 }
 
 /** The day `2026-11-25` in the browser's way. */

@@ -13,6 +13,7 @@ import { Poll } from '@lumino/polling';
 import { Actions } from './actions';
 import { ContinuumApi } from './api';
 import { addBrowsing } from './browsing';
+import { tellExpiry } from './expiry';
 import { changeOf } from './changes';
 import { addCommands, CommandIDs } from './commands';
 import { ContinuumModel } from './model';
@@ -79,7 +80,8 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
       model,
       notebooks,
       trans,
-      () => void app.commands.execute(CommandIDs.browse)
+      () => void app.commands.execute(CommandIDs.browse),
+      () => void app.commands.execute(CommandIDs.openPanel)
     );
     const endsWithContainer =
       PageConfig.getOption('jupyterContinuumLifetime') === 'container';
@@ -98,6 +100,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
       Notification.error(message, { autoClose: false });
     });
     askNewPrompts(model, actions);
+    tellExpiry(model, actions, trans);
 
     // Events bring what changes; this only heals what they missed.
     const poll = new Poll({

@@ -50,6 +50,10 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     return this._showRetired;
   }
 
+  get revealed(): string {
+    return this._revealed;
+  }
+
   get picks(): readonly IPick[] {
     return this._picks;
   }
@@ -100,6 +104,11 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
       this._phase = 'failed';
       this._trouble = messageOf(error);
     }
+    this.emit();
+  }
+
+  reveal(site: string): void {
+    this._revealed = site;
     this.emit();
   }
 
@@ -340,6 +349,7 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   private _clusters: readonly ICluster[] = [];
   private _prompts: readonly IPrompt[] = [];
   private _showRetired = false;
+  private _revealed = '';
   private _picks: readonly IPick[] = [];
   private _draftName = '';
   private _busy: ReadonlyMap<string, string> = new Map();

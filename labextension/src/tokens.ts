@@ -66,6 +66,8 @@ export interface IContinuumModel {
   readonly clusters: readonly ICluster[];
   readonly prompts: readonly IPrompt[];
   readonly showRetired: boolean;
+  /** The site that somebody pointed at last; '' for none. */
+  readonly revealed: string;
   readonly picks: readonly IPick[];
   /** Name for the next cluster; '' lets the broker make one up. */
   readonly draftName: string;
@@ -77,6 +79,8 @@ export interface IContinuumModel {
 
   /** Fetch everything; called when the panel is first seen, and to try again. */
   refresh(): Promise<void>;
+  /** Point at a site: a view unfolds it. */
+  reveal(site: string): void;
   setShowRetired(show: boolean): void;
   /** Add an offer to the launch, or take it out. */
   toggle(offer: string): void;

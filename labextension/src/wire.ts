@@ -89,6 +89,15 @@ export interface IOffer {
   readonly unverified: readonly string[];
 }
 
+/** A certificate or a token that lets the person in, by name. */
+export interface ICredential {
+  readonly name: string;
+  readonly expires: string | null;
+  /** `valid`, `soon`, `expired`, `early` (not valid yet) or `unknown`. */
+  readonly verdict: string;
+  readonly said: string;
+}
+
 export interface ISite {
   readonly id: string;
   readonly name: string;
@@ -106,6 +115,8 @@ export interface ISite {
   /** Names of fields above whose value nobody vouches for. */
   readonly unverified: readonly string[];
   readonly offers: readonly IOffer[];
+  /** The most urgent first. */
+  readonly credentials: readonly ICredential[];
   readonly reach: IReach | null;
   readonly probing: string;
 }

@@ -319,3 +319,33 @@ class _answering:
                 if event["kind"] == "prompt":
                     value = self._answer(event["prompt"])
                     call_broker("answer", id=event["prompt"]["id"], value=value)
+
+
+def test_a_connection_is_kept_over_the_end_of_its_certificate(
+    broker: RunningBroker, slurm_site_b: SlurmSite, worker_python: Path, tmp_path: Path
+) -> None:
+    """The file is what tells: sshd asks for it at the login alone, as this shows too."""
+    key = slurm_site_b.login.certify(tmp_path)
+    login = ssh_login(slurm_site_b, key=str(key))
+    view = connect(slurm_site_b, worker_python, ssh=login)
+    (told,) = view["credentials"]
+    assert told["verdict"] == "valid"
+    (group,) = call_broker("dry_run", plan={"groups": [{"offer": "siteb/cpu"}]})["groups"]
+    assert group["certificate"] == told["said"]
+
+    def renew(validity: str) -> View:
+        for path in tmp_path.glob("certified*"):
+            path.unlink()
+        slurm_site_b.login.certify(tmp_path, validity)
+        found: View = call_broker("refresh", site="siteb")
+        return found
+
+    expired = renew("20200101:20200102")
+    (told,) = expired["credentials"]
+    assert told["verdict"] == "expired"
+    assert "The open connection goes on" in told["said"]
+    assert (expired["state"], expired["since"]) == ("ready", view["since"])
+    assert expired["offers"][0]["launchable"]
+    renewed = renew("+10m")
+    assert [each["verdict"] for each in renewed["credentials"]] == ["soon"]
+    assert (renewed["state"], renewed["since"]) == ("ready", view["since"])

@@ -67,6 +67,7 @@ def site(identifier: str, name: str, state: str, **known: Any) -> dict[str, Any]
         "jurisdiction": None,
         "unverified": [],
         "offers": [],
+        "credentials": [],
         "reach": None,
         "probing": "",
     }
@@ -95,6 +96,14 @@ def emulated(letter: str, country: str, delay: int) -> dict[str, Any]:
             )
         ],
     )
+
+
+EXPIRES = "2096-11-22T21:00:00Z"
+
+
+def credential(name: str, verdict: str, expires: str | None, said: str = "") -> dict[str, Any]:
+    said = said or f"The {name} is valid until {expires}."
+    return {"name": name, "verdict": verdict, "expires": expires, "said": said}
 
 
 CONNECT = "Connect the site first."
@@ -170,6 +179,9 @@ SITES = [
         country="IT",
         operator="CINECA",
         account="EUHPC_D01_001",
+        credentials=[
+            credential("certificate /home/ada/.ssh/leonardo-cert.pub", "valid", EXPIRES),
+        ],
         reach=REACH,
         docs="https://docs.hpc.cineca.it",
         offers=[
@@ -226,6 +238,16 @@ SITES = [
         country="ES",
         operator="BSC",
         reason="Your certificate has expired; it needs a new one.",
+        credentials=[
+            credential(
+                "certificate /home/ada/.ssh/mn5-cert.pub",
+                "expired",
+                "2026-11-22T08:00:00Z",
+                "The certificate /home/ada/.ssh/mn5-cert.pub expired at 2026-11-22 08:00 UTC. "
+                "Get a new one (`step ssh login` where the site uses step-ca, else the portal that "
+                "gave it, such as the EuroHPC Federation Platform), then connect again.",
+            )
+        ],
     ),
     site(
         "lumi",

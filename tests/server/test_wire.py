@@ -26,6 +26,7 @@ from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
 from jupyter_continuum.broker.messages.prompts import PromptView
 from jupyter_continuum.broker.messages.sites import (
     AmountView,
+    CredentialView,
     OfferView,
     RankView,
     SiteState,
@@ -44,6 +45,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "IWait": WaitView,
     "IRank": RankView,
     "IOffer": OfferView,
+    "ICredential": CredentialView,
     "ISite": SiteView,
     "IReach": ReachView,
     "IReachRow": ReachRow,

@@ -30,7 +30,6 @@ from jupyter_continuum.broker.sites.resolving import resolve_at
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
 from jupyter_continuum.planning.resolve import ResolvedGroup, ResolvedPlan
-from jupyter_continuum.sites.ssh.certificate import certificate_words
 
 
 class Parity(Protocol):
@@ -93,7 +92,7 @@ class ClusterMethods:
         shown.unit = costs.unit
         for name in ("eur", "units", "energy_kwh", "carbon_kg"):
             setattr(shown, name, AmountView(**asdict(getattr(costs, name))))
-        shown.certificate = certificate_words(self._sites.session(group.site).profile.ssh)
+        shown.certificate = " ".join(each.said for each in self._sites.credentials.views(group.site))
 
     async def launch(
         self, *, plan: dict[str, Any], held: bool = False, accept: Sequence[str] = ()

@@ -58,6 +58,18 @@ class AssociationView(Message):
     partition: str = ""
 
 
+class CredentialView(Message):
+    """A certificate or a token that lets the person in; never the thing itself."""
+
+    name: str
+    expires: datetime | None = None
+    """None: never, or unknown."""
+    verdict: str
+    """``valid``, ``soon`` (renew it), ``expired``, ``early`` (not valid yet), ``unknown``"""
+    said: str
+    """Until when, what that means, and how to renew it, in sentences."""
+
+
 class OfferView(Message):
     """One thing that can be allocated at a site. None means unknown."""
 
@@ -142,6 +154,8 @@ class SiteView(Message):
     unverified: list[str] = []
     """Fields of this message whose value nobody vouches for any more, or never did."""
     offers: list[OfferView] = []
+    credentials: list[CredentialView] = []
+    """What lets the person in and may expire, the most urgent first."""
     reach: ReachView | None = None
     """None: never measured, or too long ago."""
     probing: str = ""

@@ -54,6 +54,7 @@ class SiteMethods:
         if open_now is not None and open_now.profile != wanted:
             await self._cancel_probe(wanted.site)
         await self._sites.connect(wanted, self._used_by(wanted.site))
+        await self._sites.credentials.read(wanted.site)
         return self._sites.view(wanted.site)
 
     async def disconnect(self, *, site: str) -> SiteView | None:
@@ -67,7 +68,9 @@ class SiteMethods:
         return self._sites.view(site) if site in self._sites.catalogue.sites else None
 
     async def refresh(self, *, site: str) -> SiteView:
-        await self._sites.session(site).sign_in()
+        session = self._sites.session(site)
+        await self._sites.credentials.read(site)  # whoever asks may have renewed them just now
+        await session.sign_in()
         return self._sites.view(site)
 
     async def fault(

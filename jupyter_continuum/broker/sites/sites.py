@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from jupyter_continuum.broker.front_door.door import FrontDoor
 from jupyter_continuum.broker.messages.sites import SiteState, SiteView
+from jupyter_continuum.broker.sites.credentials import CredentialClock
 from jupyter_continuum.broker.sites.estimating import Estimating, Waits
 from jupyter_continuum.broker.sites.opening import HERE, faults_file, open_session
 from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
@@ -31,14 +32,19 @@ class Sites:
         on_change: Callable[[Session], None],
         door: FrontDoor,
         *,
+        changed: Callable[[str], None],
         reach: Reach,
         probing: Mapping[str, str],
         waits: Waits,
     ) -> None:
-        """``probing`` says how far the probe of a site is, where one runs."""
+        """``changed`` hears of a site that looks otherwise now.
+
+        ``probing`` says how far the probe of a site is, where one runs.
+        """
         self.catalogue = load()
         self._estimating = Estimating(self.catalogue, waits)
         self.sessions: dict[str, Session] = {}
+        self.credentials = CredentialClock(self.sessions, changed)
         self._reach = reach
         self._probing = probing
         self._asker = asker
@@ -98,6 +104,7 @@ class Sites:
         await session.close()
 
     async def close(self) -> None:
+        self.credentials.close()
         await asyncio.gather(*(session.close() for session in self.sessions.values()))
 
     def session(self, site: str) -> Session:
@@ -125,6 +132,7 @@ class Sites:
         if session is None and id in self._faults:
             view.reason = self._faults[id]
         if session is not None:
+            view.credentials = self.credentials.views(id)
             view.reach = self._reach.view(surroundings(session), today)
             view.probing = self._probing.get(id, "")
         self._estimating.fill(view, session)

@@ -47,7 +47,7 @@ async def credentials(
 ) -> Credentials:
     """Read the kubeconfig anew. SignInRequired says what is wrong with it."""
     paths = [path for path in kubeconfig_paths(where, environment) if path.is_file()]
-    context, cluster, user = _choose(where, site, paths, environment)
+    context, cluster, user = choose_context(where, site, paths, environment)
     from kr8s._auth import KubeAuth  # half a second of imports
 
     auth = None
@@ -81,7 +81,7 @@ async def credentials(
     )
 
 
-def _choose(
+def choose_context(
     where: KubernetesSite, site: str, paths: list[Path], environment: Mapping[str, str]
 ) -> tuple[Record, Record, Record]:
     """The context, its cluster and its user; of several files the first that has a name wins."""

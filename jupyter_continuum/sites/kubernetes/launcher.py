@@ -6,6 +6,7 @@ What must be remembered lies in the cluster, as labels: any broker finds its pod
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -14,8 +15,10 @@ from typing import Any
 import yaml
 
 from jupyter_continuum.errors import SiteError, SubmitRefused, Unknown
+from jupyter_continuum.sites.credential import Credential
 from jupyter_continuum.sites.kubernetes import pod as manifests
 from jupyter_continuum.sites.kubernetes.api import KubernetesApi
+from jupyter_continuum.sites.kubernetes.credential import credentials_of
 from jupyter_continuum.sites.kubernetes.errors import submit_refusal
 from jupyter_continuum.sites.kubernetes.forward import PodCarrier
 from jupyter_continuum.sites.kubernetes.offers import Holding, offers
@@ -58,6 +61,9 @@ class KubernetesTransport:
 
     async def connect(self) -> None:
         await self.api.connect()
+
+    async def credentials(self) -> tuple[Credential, ...]:
+        return await asyncio.to_thread(credentials_of, self.api.where, self.api.site, os.environ)
 
     @property
     def carriers(self) -> tuple[Carrier, ...]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_continuum.errors import SignInRequired
-from jupyter_continuum.sites.profile import SshLogin
 
 FOREVER = 2**64 - 1
 RENEW = (
@@ -49,18 +48,29 @@ def certificate_beside(key: Path) -> Path | None:
 
 
 def inspect_certificate(path: Path) -> Certificate:
-    """Read a certificate's validity; SignInRequired when it is none.
+    """Read a certificate's validity; SignInRequired when it is none."""
+    try:
+        return parse_certificate(path.read_bytes().strip(), path)
+    except OSError as error:
+        raise SignInRequired(
+            f"{path} cannot be read as a certificate ({error}). {RENEW}."
+        ) from None
+
+
+def parse_certificate(line: bytes, path: Path) -> Certificate:
+    """``line`` as it stands at ``path``; SignInRequired when it is no certificate.
 
     The signature is not checked: that is the site's business, not ours.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import (
         SSHCertificate,
         load_ssh_public_identity,
     )
 
     try:
-        found = load_ssh_public_identity(path.read_bytes().strip())
-    except (OSError, ValueError) as error:
+        found = load_ssh_public_identity(line)
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise SignInRequired(
             f"{path} cannot be read as a certificate ({error}). {RENEW}."
         ) from None
@@ -74,25 +84,6 @@ def inspect_certificate(path: Path) -> Certificate:
         valid_after=_moment(found.valid_after),
         valid_before=None if before == FOREVER else _moment(before),
     )
-
-
-def certificate_words(login: SshLogin | None) -> str:
-    """How long the certificate of a login lets in, or why it does not; "" where it has none."""
-    if login is None or login.key is None:
-        return ""
-    key = Path(login.key).expanduser()
-    path = Path(login.certificate).expanduser() if login.certificate else certificate_beside(key)
-    if path is None:
-        return ""
-    try:
-        found = inspect_certificate(path)
-    except SignInRequired as error:
-        return str(error)
-    if problem := found.problem(datetime.now(UTC)):
-        return f"{problem[0].upper()}{problem[1:]}."
-    if found.valid_before is None:
-        return f"The certificate {path} is valid for ever."
-    return f"The certificate {path} is valid until {_clock(found.valid_before)}."
 
 
 def _moment(seconds: int) -> datetime:

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncssh
 
 from jupyter_continuum.errors import CarrierDenied, SiteUnreachable
+from jupyter_continuum.sites.credential import Credential
 from jupyter_continuum.sites.dialled import DialledCarrier
 from jupyter_continuum.sites.profile import SshLogin
 from jupyter_continuum.sites.protocols import (
@@ -21,6 +22,7 @@ from jupyter_continuum.sites.protocols import (
     Endpoint,
 )
 from jupyter_continuum.sites.ssh.command import Command
+from jupyter_continuum.sites.ssh.credentials import credentials_of
 from jupyter_continuum.sites.ssh.exec import ExecRelay
 from jupyter_continuum.sites.ssh.forward import SshForward, direct, open_forward
 from jupyter_continuum.sites.ssh.login import Connection, SignIn
@@ -88,6 +90,9 @@ class SshTransport:
         )
         self._login = self._login.model_copy(update={"jump": jump})
         self._pin_jump(hop, line)
+
+    async def credentials(self) -> tuple[Credential, ...]:
+        return await credentials_of(self._login)
 
     @property
     def carriers(self) -> tuple[Carrier, ...]:

@@ -3,12 +3,13 @@ import {
   caretRightIcon,
   searchIcon
 } from '@jupyterlab/ui-components';
-import { useId, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 
 import * as format from '../format';
 import { gpuModels, isConnected, matching } from '../select';
 import type { ISite } from '../wire';
 import { usePanel } from './context';
+import { Credentials } from './Credentials';
 import { Offer } from './Offer';
 import { Reach } from './Reach';
 import { Section } from './Section';
@@ -112,12 +113,23 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
     site.state === 'ready' && site.offers.length <= 4
   );
   const body = useId();
+  const header = useRef<HTMLButtonElement>(null);
+  const isRevealed = model.revealed === site.id;
+  useEffect(() => {
+    if (isRevealed) {
+      setOpen(true);
+      header.current?.scrollIntoView({ block: 'nearest' });
+      header.current?.focus();
+      model.reveal('');
+    }
+  }, [isRevealed]);
   const Caret = open ? caretDownIcon : caretRightIcon;
   const gist = useGist(site);
   const busy = model.busy.get(`site:${site.id}`);
   return (
     <li className="jp-Continuum-site" data-site={site.id}>
       <button
+        ref={header}
         type="button"
         className="jp-Continuum-siteHeader"
         aria-expanded={open}
@@ -140,11 +152,31 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
           {(busy || gist) && ' · '}
           <Sentence text={busy ?? gist} />
         </span>
+        <ExpiryWord site={site} />
       </button>
       <div id={body} hidden={!open}>
         {open && <SiteBody site={site} />}
       </div>
     </li>
+  );
+}
+
+/** On a folded line too: the person has to renew something. */
+function ExpiryWord({ site }: { readonly site: ISite }): JSX.Element | null {
+  const { trans } = usePanel();
+  const verdict = site.credentials[0]?.verdict;
+  if (verdict !== 'soon' && verdict !== 'expired') {
+    return null;
+  }
+  return (
+    <span
+      className="jp-Continuum-expiry jp-Continuum-stateWord"
+      data-tone={verdict === 'soon' ? 'attention' : 'bad'}
+    >
+      {verdict === 'soon'
+        ? trans.__('Login expires soon')
+        : trans.__('Login expired')}
+    </span>
   );
 }
 
@@ -170,6 +202,7 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
           <Sentence text={site.reason} />
         </p>
       )}
+      <Credentials site={site} />
       <ul className="jp-Continuum-offers" aria-label={trans.__('Offers')}>
         {site.offers.map(offer => (
           <Offer key={offer.id} offer={offer} />
@@ -190,16 +223,28 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
             {trans.__('Connect…')}
           </button>
         )}
+        {site.state === 'sign-in' && (
+          <button
+            type="button"
+            className="jp-Continuum-button jp-mod-accept"
+            disabled={busy}
+            onClick={() => actions.refresh(site)}
+          >
+            {trans.__('Sign in')}
+          </button>
+        )}
         {isConnected(site) && isFar(site) && (
           <>
-            <button
-              type="button"
-              className="jp-Continuum-textButton"
-              disabled={busy}
-              onClick={() => void model.refreshSite(site.id)}
-            >
-              {trans.__('Look again')}
-            </button>
+            {site.state !== 'sign-in' && (
+              <button
+                type="button"
+                className="jp-Continuum-textButton"
+                disabled={busy}
+                onClick={() => actions.refresh(site)}
+              >
+                {trans.__('Look again')}
+              </button>
+            )}
             <button
               type="button"
               className="jp-Continuum-textButton"

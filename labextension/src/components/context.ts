@@ -7,6 +7,10 @@ import type { ICluster, IPrompt, ISite, IWorker } from '../wire';
 /** What a click may lead to; dialogs and notebooks are behind it. */
 export interface IActions {
   browse(): void;
+  /** Show the panel, unfolded at this site. */
+  reveal(site: string): void;
+  /** Log in where that is needed, and look anew. */
+  refresh(site: ISite): void;
   connect(site: ISite): void;
   disconnect(site: ISite): void;
   dryRun(): void;

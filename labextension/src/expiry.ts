@@ -1,0 +1,54 @@
+import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IActions } from './components/context';
+import type { IContinuumModel } from './tokens';
+import type { ICredential, ISite } from './wire';
+
+/** Tell once of each credential that expires soon or has expired, until it is renewed. */
+export function tellExpiry(
+  model: IContinuumModel,
+  actions: Pick<IActions, 'refresh' | 'reveal'>,
+  trans: TranslationBundle
+): void {
+  const told = new Map<string, { what: string; id: string }>();
+  model.stateChanged.connect(() => {
+    for (const site of model.sites) {
+      const urgent = urgentOf(site);
+      const what = urgent
+        ? `${urgent.name} ${urgent.expires} ${urgent.verdict}`
+        : '';
+      const before = told.get(site.id);
+      if (before?.what === what || (!before && !urgent)) {
+        continue;
+      }
+      if (before) {
+        Notification.dismiss(before.id);
+        told.delete(site.id);
+      }
+      if (urgent) {
+        const id = Notification.warning(`${site.name}: ${urgent.said}`, {
+          autoClose: false,
+          actions: [
+            {
+              label: trans.__('Show'),
+              callback: () => actions.reveal(site.id)
+            },
+            {
+              label: trans.__('I renewed it'),
+              displayType: 'accent',
+              callback: () => actions.refresh(site)
+            }
+          ]
+        });
+        told.set(site.id, { what, id });
+      }
+    }
+  });
+}
+
+/** What the person has to act on; the broker lists the most urgent first. */
+function urgentOf(site: ISite): ICredential | null {
+  const first = site.credentials[0] ?? null;
+  return first && ['soon', 'expired'].includes(first.verdict) ? first : null;
+}

@@ -1,0 +1,63 @@
+"""Until when a login lets in, told before and after; and signing in again from the panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.lab import sample
+from tests.lab.conftest import Lab
+from tests.lab.test_panel import site
+from tests.server.broker_double import BrokerDouble
+
+pytestmark = pytest.mark.lab
+
+NAME = "certificate /home/ada/.ssh/leonardo-cert.pub"
+
+
+def leonardo(verdict: str, said: str) -> dict[str, Any]:
+    found = next(each for each in sample.SITES if each["id"] == "leonardo")
+    return found | {"credentials": [sample.credential(NAME, verdict, sample.EXPIRES, said)]}
+
+
+def test_a_login_that_expires_soon_is_told_once_until_it_is_renewed(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.answers["sites"] = [each for each in sample.SITES if each["id"] != "marenostrum5"]
+    panel = lab.open_panel()
+    logins = panel.get_by_role("list", name="Logins of Leonardo")
+    expect(logins).to_contain_text("Login valid until")
+    expect(logins).to_contain_text("left")
+    soon = leonardo("soon", "The certificate expires soon. Run `step ssh login`.")
+    for _ in range(2):
+        broker.emit({"kind": "site", "site": soon})
+    expect(site(panel, "leonardo")).to_contain_text("Login expires soon")
+    told = lab.page.locator(".Toastify__toast")
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("Leonardo: The certificate expires soon.")
+    lab.screenshot("login-expires-soon")
+    broker.answers["refresh"] = leonardo("valid", "")
+    told.get_by_role("button", name="I renewed it").click()
+    expect(site(panel, "leonardo")).not_to_contain_text("Login expires soon")
+    expect(told).to_have_count(0)
+    assert ("refresh", {"site": "leonardo"}) in broker.calls
+
+
+def test_a_site_that_wants_the_person_has_a_button_to_sign_in(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    panel = lab.open_panel()
+    told = lab.page.locator(".Toastify__toast")
+    expect(told).to_contain_text("MareNostrum 5: The certificate")
+    told.get_by_role("button", name="Show").click()
+    expect(site(panel, "marenostrum5")).to_have_attribute("aria-expanded", "true")
+    body = panel.locator("[data-site='marenostrum5']")
+    expect(body).to_contain_text("Login expired at")
+    expect(body).to_contain_text("step ssh login")
+    lab.screenshot("login-expired")
+    broker.answers["refresh"] = sample.site("marenostrum5", "MareNostrum 5", "ready")
+    body.get_by_role("button", name="Sign in").click()
+    expect(site(panel, "marenostrum5")).to_contain_text("Ready")
+    assert ("refresh", {"site": "marenostrum5"}) in broker.calls
