@@ -8,6 +8,25 @@ from typing import Any
 from jupyter_continuum.errors import PlanRefused
 
 Record = dict[str, Any]  # a plan, as it crosses the socket
+ENDINGS = (".json", ".yaml", ".yml")
+HEAD = """\
+# A plan of jupyter-continuum. `jupyter continuum launch --plan FILE`, `jc.launch("FILE")` in a
+# notebook and `jupyter continuum run NOTEBOOK --on FILE` (papermill: plan="FILE") take it.
+"""
+
+
+def is_plan_file(word: str) -> bool:
+    return word.endswith(ENDINGS) or Path(word).is_file()
+
+
+def plan_text(plan: Record) -> str:
+    """A plan that has been checked, as a file holds it; what has its default is left out."""
+    import yaml
+
+    from jupyter_continuum.planning.plan import Plan
+
+    said = Plan.model_validate(plan).model_dump(mode="json", exclude_defaults=True)
+    return HEAD + str(yaml.safe_dump(said, sort_keys=False))
 
 
 def read_plan(path: str | Path) -> Record:

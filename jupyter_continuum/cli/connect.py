@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.sites.candidates import Candidate, candidates_of
+from jupyter_continuum.broker.sites.draft import site_name
 from jupyter_continuum.broker.sites.profiles import checked_profile, load_profiles, profiles_dir
 from jupyter_continuum.cli import certificates
 from jupyter_continuum.cli.draft import Draft, merge
@@ -59,10 +59,7 @@ def start_of(options: Namespace) -> tuple[str, Draft]:
                 "`jupyter continuum sites` lists those of the catalogue."
             )
         return choose_site()
-    saved = load_profiles().by_site.get(site)
-    if saved is not None:
-        return site, saved.model_dump(mode="json", exclude_defaults=True)
-    return site, draft_from_catalogue(site)
+    return site, draft_from_broker(site)
 
 
 def choose_site() -> tuple[str, Draft]:
@@ -81,43 +78,21 @@ def choose_site() -> tuple[str, Draft]:
     choices.append("own  a cluster that is not listed")
     chosen = choose("Which site?", choices, default=len(choices) - 1)
     if chosen < len(known):
-        return known[chosen]["id"], draft_from_catalogue(known[chosen]["id"])
+        return known[chosen]["id"], draft_from_broker(known[chosen]["id"])
     if chosen < len(known) + len(found):
         return from_candidate(found[chosen - len(known)])
     return ask("A short name for it (lower case)", default="mycluster"), {"kind": "slurm"}
 
 
 def from_candidate(candidate: Candidate) -> tuple[str, Draft]:
-    site = re.sub(r"[^a-z0-9]+", "-", candidate.name.lower()).strip("-")[:40]
-    return ask("A short name for it", default=site), dict(candidate.profile)
+    name = ask("A short name for it", default=site_name(candidate.name))
+    return name, dict(candidate.profile)
 
 
-def draft_from_catalogue(site: str) -> Draft:
-    """Login host and port that the record of ``site`` names; little for a site of one's own."""
-    views = {view["id"]: view for view in call_broker("sites", retired=True)}
-    view = views.get(site)
-    if view is None:
-        return {}
-    if view["state"] in {"retired", "planned"}:
-        raise ContinuumError(
-            f"{site} cannot be connected. {view['reason']} "
-            "`jupyter continuum sites` shows those that can be used."
-        )
-    if view["kind"] in {"local", "emulated"}:
-        return {"kind": view["kind"]}
-    if view["kind"] == "cloud":
-        return {"kind": "kubernetes"}
-    host, port = login_host(site)
-    login = {"host": host} | ({"port": port} if port else {})
-    return {"kind": "slurm"} | ({"ssh": login} if host else {})
-
-
-def login_host(site: str) -> tuple[str, int | None]:
-    from jupyter_continuum.cli.records import record_of, stated
-
-    record = record_of(site)
-    hosts: Sequence[str] = (stated(record, "login_hosts") if record else None) or ()
-    return (hosts[0] if hosts else ""), (stated(record, "ssh_port") if record else None)
+def draft_from_broker(site: str) -> Draft:
+    """The saved profile, else what the record of ``site`` says; little for one of one's own."""
+    draft: Draft = call_broker("draft", site=site)["profile"]
+    return draft
 
 
 def ask_the_rest(site: str, draft: Draft, options: Namespace) -> None:

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.broker.plan_file import read_plan
+from jupyter_continuum.broker.plan_file import is_plan_file, read_plan
 from jupyter_continuum.broker.selection import CLUSTER_VARIABLE, group_of, only_cluster
 from jupyter_continuum.errors import PlanRefused
-
-PLAN_FILES = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +53,17 @@ def read_words(
     words: Sequence[str], environment: Mapping[str, str], accept: Sequence[str] = ()
 ) -> Use:
     """What ``--on`` and ``--accept`` say: one plan file, one cluster, or offers."""
-    if any("/" in word and not _is_plan_file(word) for word in words):
+    if any("/" in word and not is_plan_file(word) for word in words):
         return Launch({"groups": [group_of(word) for word in words]}, tuple(accept))
     if len(words) > 1:
         raise PlanRefused(
             f"--on {' --on '.join(words)}: of a plan or a cluster there is one; "
             "several are offers, as in --on SITE/OFFER --on SITE/OFFER."
         )
-    if words and _is_plan_file(words[0]):
+    if words and is_plan_file(words[0]):
         return Launch(read_plan(words[0]), tuple(accept))
     named = words[0] if words else None
     use = choose(cluster=named, plan=None, environment=environment, accept=accept)
     if isinstance(use, str) and "/" not in use:
         call_broker("cluster", name=use)  # Unknown now, not after the notebook was prepared
     return use
-
-
-def _is_plan_file(word: str) -> bool:
-    return word.endswith(PLAN_FILES) or Path(word).is_file()

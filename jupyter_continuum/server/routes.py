@@ -59,6 +59,14 @@ class SiteAssociations(BrokerHandler):
         await self.ask("associations", site=name)
 
 
+class Drafts(BrokerHandler):
+    # Reading, and yet a deed: it tells of the person's own SSH configuration.
+    @authenticated
+    @authorized("write", resource=RESOURCE)
+    async def post(self) -> None:
+        await self.ask("draft", site=self.body("site").get("site", ""))
+
+
 class Connect(BrokerHandler):
     @authenticated
     @authorized("write", resource=RESOURCE)
@@ -156,6 +164,7 @@ ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/sites/{NAME}/associations", SiteAssociations),
     (f"{BASE}/rank", Ranks),
     (f"{BASE}/policy", Policies),
+    (f"{BASE}/draft", Drafts),
     (f"{BASE}/connect", Connect),
     (f"{BASE}/disconnect", Disconnect),
     (f"{BASE}/plan", DryRuns),

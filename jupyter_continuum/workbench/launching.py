@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.plan_file import is_plan_file, read_plan
 from jupyter_continuum.broker.rows import Record
 from jupyter_continuum.broker.selection import CLUSTER_VARIABLE, group_of, only_cluster
 from jupyter_continuum.cluster.way import WAY_VARIABLE
@@ -26,10 +27,10 @@ def launch(
 ) -> Cluster:
     """Start one cluster.
 
-    ``plan`` is a whole Plan, or what each group comes from: offers of `offers()`, groups of a
-    Plan, or text such as ``"lumi/standard-g:2"`` for two jobs. With ``wait``, returns when
-    every worker is ready. ``accept`` names unknown claims that your policy asks for and that
-    you take as they are, this once: ``"lumi:price"``.
+    ``plan`` is a whole Plan, a file that holds one, or what each group comes from: offers of
+    `offers()`, groups of a Plan, or text such as ``"lumi/standard-g:2"`` for two jobs. With
+    ``wait``, returns when every worker is ready. ``accept`` names unknown claims that your policy
+    asks for and that you take as they are, this once: ``"lumi:price"``.
     """
     cluster = call_broker("launch", plan=_plan(plan, name), accept=list(accept))
     started = Cluster(cluster["name"])
@@ -60,7 +61,9 @@ def stop(name: str) -> None:
 def _plan(
     plan: Mapping[str, Any] | str | Sequence[Mapping[str, Any] | str], name: str | None
 ) -> Record:
-    if isinstance(plan, Mapping) and "groups" in plan:
+    if isinstance(plan, str) and is_plan_file(plan):
+        whole = read_plan(plan)
+    elif isinstance(plan, Mapping) and "groups" in plan:
         whole = dict(plan)
     else:
         parts = [plan] if isinstance(plan, str | Mapping) else plan

@@ -1,16 +1,29 @@
 import { Notification } from '@jupyterlab/apputils';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { type INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { PromiseDelegate } from '@lumino/coreutils';
 
 import type { IActions } from './components/context';
+import * as connecting from './connecting';
 import * as dialogs from './dialogs';
 import { messageOf } from './model';
+import { saveAs, tellSaved } from './saving';
 import type { IContinuumModel } from './tokens';
-import type { ICluster, IPrompt, ISite, IWorker } from './wire';
+import type { ICluster, IDraft, IPrompt, ISite, IWorker } from './wire';
 
 const CLOSE_AFTER_MS = 4000;
+
+/** What the application does for us. */
+export interface IShell {
+  readonly contents: Contents.IManager;
+  openBrowse(): void;
+  openPanel(): void;
+  openFile(path: string): void;
+  /** Where the file browser is. */
+  folder(): string;
+}
 
 /** What clicks and commands do beyond changing the model: dialogs, notebooks, tabs. */
 export class Actions implements IActions {
@@ -18,12 +31,11 @@ export class Actions implements IActions {
     private readonly model: IContinuumModel,
     private readonly notebooks: INotebookTracker | null,
     private readonly trans: TranslationBundle,
-    private readonly openBrowse: () => void,
-    private readonly openPanel: () => void
+    private readonly shell: IShell
   ) {}
 
   reveal(site: string): void {
-    this.openPanel();
+    this.shell.openPanel();
     this.model.reveal(site);
   }
 
@@ -32,14 +44,23 @@ export class Actions implements IActions {
   }
 
   browse(): void {
-    this.openBrowse();
+    this.shell.openBrowse();
   }
 
   connect(site: ISite): void {
     void this.reporting(async () => {
-      const profile = await dialogs.askProfile(site, this.trans);
-      if (profile !== null) {
-        await this.model.connectSite(profile);
+      const draft = await this.model.draft(site.id);
+      await this.connectFrom(draft, site);
+    });
+  }
+
+  connectOwn(): void {
+    void this.reporting(async () => {
+      const draft = await this.model.draft('');
+      const chosen = await connecting.askOwnSite(draft, this.trans);
+      if (chosen !== null) {
+        const { site, profile } = chosen;
+        await this.connectFrom({ ...draft, site, profile }, null);
       }
     });
   }
@@ -50,9 +71,21 @@ export class Actions implements IActions {
 
   dryRun(): void {
     void this.reporting(async () => {
-      const dryRun = await this.model.dryRun();
-      if (await dialogs.confirmDryRun(dryRun, this.trans)) {
-        await this.model.launch();
+      let accept: readonly string[] = [];
+      for (;;) {
+        const dryRun = await this.model.dryRun(accept);
+        const decision = await dialogs.decideOn(dryRun, accept, this.trans);
+        if (decision === null) {
+          return;
+        }
+        accept = decision.accept;
+        if (decision.wants === 'launch') {
+          await this.model.launch(accept);
+          return;
+        }
+        if (decision.wants === 'save') {
+          await this.savePlan(`${dryRun.cluster}.yaml`, dryRun.plan);
+        }
       }
     });
   }
@@ -156,6 +189,44 @@ export class Actions implements IActions {
     panel.content.mode = 'edit';
     panel.content.activeCell?.node.scrollIntoView({ block: 'nearest' });
     panel.activate();
+  }
+
+  private async connectFrom(draft: IDraft, site: ISite | null): Promise<void> {
+    const { model, trans } = this;
+    const profile = await connecting.askProfile({ draft, site, trans });
+    if (profile === null || (await model.connectSite(profile)) !== 'ready') {
+      return;
+    }
+    if (profile.kind !== 'slurm' || profile.account) {
+      return;
+    }
+    const found = await model.associations(profile.site);
+    const charged =
+      new Set(found.map(it => it.account)).size > 1
+        ? await connecting.askAccount(profile.site, found, trans)
+        : (found[0] ?? null);
+    if (charged?.account) {
+      // With the host key that was pinned meanwhile.
+      const saved = await model.draft(profile.site);
+      const { account } = charged;
+      const qos = typeof charged.qos === 'string' ? charged.qos : '';
+      await model.connectSite({
+        ...profile,
+        ...saved.profile,
+        account,
+        ...(qos && { qos })
+      });
+    }
+  }
+
+  private async savePlan(name: string, text: string): Promise<void> {
+    const { shell, trans } = this;
+    const { contents } = shell;
+    const folder = shell.folder();
+    const path = await saveAs({ contents, folder, name, text, trans });
+    if (path !== null) {
+      tellSaved(path, () => shell.openFile(path), trans);
+    }
   }
 
   private async reporting(work: () => Promise<void>): Promise<void> {

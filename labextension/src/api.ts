@@ -3,7 +3,9 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type { IContinuumApi, ISweepApi } from './tokens';
 import type {
+  IAssociation,
   ICluster,
+  IDraft,
   IDryRun,
   IPlan,
   IProfile,
@@ -48,6 +50,14 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
     await this.ask('DELETE', ['sites', site, 'probe']);
   }
 
+  async draft(site: string): Promise<IDraft> {
+    return this.ask('POST', ['draft'], { site });
+  }
+
+  async associations(site: string): Promise<IAssociation[]> {
+    return this.ask('GET', ['sites', site, 'associations']);
+  }
+
   async connect(profile: IProfile): Promise<ISite | null> {
     return this.ask('POST', ['connect'], { profile });
   }
@@ -60,12 +70,15 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
     return this.ask('GET', ['clusters']);
   }
 
-  async dryRun(plan: IPlan): Promise<IDryRun> {
-    return this.ask('POST', ['plan'], { plan, foretell: true });
+  async dryRun(plan: IPlan, accept: readonly string[]): Promise<IDryRun> {
+    return this.ask('POST', ['plan'], { plan, accept, foretell: true });
   }
 
-  async launch(plan: IPlan): Promise<ICluster | null> {
-    return this.ask('POST', ['clusters'], { plan });
+  async launch(
+    plan: IPlan,
+    accept: readonly string[]
+  ): Promise<ICluster | null> {
+    return this.ask('POST', ['clusters'], { plan, accept });
   }
 
   async scale(name: string, group: string, jobs: number): Promise<ICluster> {

@@ -1,34 +1,9 @@
-import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type {
-  ICluster,
-  IDryRun,
-  IParity,
-  IProfile,
-  IPrompt,
-  ISite
-} from './wire';
-
-/** What a dialog was answered; null when it was put aside. */
-type Answer<T> = Promise<T | null>;
-
-/** A body whose named inputs become the dialog's value. */
-class FormBody extends ReactWidget implements Dialog.IBodyWidget<FormData> {
-  constructor(private readonly content: JSX.Element) {
-    super();
-    this.addClass('jp-Continuum-dialog');
-  }
-
-  getValue(): FormData {
-    const form = this.node.querySelector('form');
-    return form ? new FormData(form) : new FormData();
-  }
-
-  protected render(): JSX.Element {
-    return this.content;
-  }
-}
+import { DryRun } from './components/DryRun';
+import { type Answer, FormBody } from './form';
+import type { ICluster, IDryRun, IPrompt } from './wire';
 
 /**
  * Ask what only the person knows. `null`: decide later; `{ value: null }`: refused.
@@ -90,181 +65,44 @@ export async function askPrompt(
   return { value: String(result.value?.get('answer') ?? '') };
 }
 
-/** Show what a launch would do; true when the person wants it done. */
-export async function confirmDryRun(
+/** What the person wants after a dry run; null: nothing. */
+export type Decision = {
+  readonly wants: 'launch' | 'save' | 'again';
+  /** Claims of the policy that they take as they are. */
+  readonly accept: readonly string[];
+};
+
+/** Show what a launch would do, and ask what to do with it. */
+export async function decideOn(
   dryRun: IDryRun,
+  accepted: readonly string[],
   trans: TranslationBundle
-): Promise<boolean> {
+): Answer<Decision> {
   const body = new FormBody(
-    <div className="jp-Continuum-dryRun">
-      {dryRun.warnings.map(warning => (
-        <p key={warning} className="jp-Continuum-warning">
-          {warning}
-        </p>
-      ))}
-      {dryRun.parity.map(site => (
-        <Parity key={site.site} site={site} trans={trans} />
-      ))}
-      {dryRun.groups.map(group => (
-        <section key={group.group}>
-          <h3>
-            {group.group}
-            <span className="jp-Continuum-code"> {group.offer}</span>
-          </h3>
-          <p>
-            {trans._n('%1 job', '%1 jobs', group.jobs)}
-            {', '}
-            {trans._n('%1 worker', '%1 workers', group.workers)}
-            {'. '}
-            {trans.__('Each job submits, to the letter:')}
-          </p>
-          <pre tabIndex={0}>{group.script}</pre>
-        </section>
-      ))}
-    </div>
+    <DryRun of={dryRun} accepted={accepted} trans={trans} />
   );
-  const refused = dryRun.parity.some(site => site.refusal);
+  const refused =
+    dryRun.refusal !== '' || dryRun.parity.some(site => site.refusal);
+  const mayAccept = dryRun.policy.some(it => it.verdict === 'unknown');
+  const button = (wants: Decision['wants'], label: string) =>
+    Dialog.createButton({ label, actions: [wants], accept: true });
   const result = await showDialog({
     title: trans.__('Dry run of %1', dryRun.cluster),
     body,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Close') }),
-      ...(refused ? [] : [Dialog.okButton({ label: trans.__('Launch') })])
+      button('save', trans.__('Save plan…')),
+      ...(mayAccept ? [button('again', trans.__('Check again'))] : []),
+      ...(refused ? [] : [button('launch', trans.__('Launch'))])
     ]
   });
-  return result.button.accept;
-}
-
-/** What differs between the worker environment of a site and this one. */
-function Parity(props: {
-  site: IParity;
-  trans: TranslationBundle;
-}): JSX.Element | null {
-  const { site, trans } = props;
-  const rows = site.rows.filter(row => row.verdict !== 'same');
-  if (rows.length === 0) {
+  if (!result.button.accept) {
     return null;
   }
-  return (
-    <table className="jp-Continuum-parity">
-      <caption>
-        {trans.__('Environment of %1: %2', site.site, site.python)}
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">{trans.__('What')}</th>
-          <th scope="col">{trans.__('Here')}</th>
-          <th scope="col">{trans.__('There')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(row => (
-          <tr key={row.what} data-verdict={row.verdict}>
-            <th scope="row">{row.what}</th>
-            <td>{row.here || '–'}</td>
-            <td>{row.there || '–'}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-/** Ask how the person logs in to a site, or which cluster they have at a cloud. */
-export async function askProfile(
-  site: ISite,
-  trans: TranslationBundle
-): Answer<IProfile> {
-  return site.kind === 'cloud'
-    ? askCluster(site, trans)
-    : askLogin(site, trans);
-}
-
-async function askLogin(
-  site: ISite,
-  trans: TranslationBundle
-): Answer<IProfile> {
-  const body = new FormBody(
-    <form
-      className="jp-Continuum-profile"
-      onSubmit={event => event.preventDefault()}
-    >
-      <Field name="user" label={trans.__('User name there')} />
-      <Field name="host" label={trans.__('Login node')} />
-      <Field
-        name="key"
-        label={trans.__('Private key, as a path on this machine')}
-        placeholder={trans.__('your agent and usual keys when empty')}
-      />
-      <Field
-        name="account"
-        label={trans.__('Account to charge')}
-        placeholder={trans.__('the one the site suggests when empty')}
-      />
-      <p className="jp-Continuum-hint">
-        {trans.__(
-          'Certificates, jump hosts, own clusters and everything else:'
-        )}{' '}
-        <code>jupyter continuum connect {site.id}</code>
-      </p>
-    </form>
-  );
-  const result = await showDialog({
-    title: trans.__('Connect %1', site.name),
-    body,
-    focusNodeSelector: 'input',
-    buttons: [
-      Dialog.cancelButton(),
-      Dialog.okButton({ label: trans.__('Connect') })
-    ]
-  });
-  return result.button.accept && result.value
-    ? profileOf(site.id, result.value)
-    : null;
-}
-
-async function askCluster(
-  site: ISite,
-  trans: TranslationBundle
-): Answer<IProfile> {
-  const body = new FormBody(
-    <form
-      className="jp-Continuum-profile"
-      onSubmit={event => event.preventDefault()}
-    >
-      <p className="jp-Continuum-question">{site.reason}</p>
-      <Field name="context" label={trans.__('Context of your kubeconfig')} />
-      <Field
-        name="namespace"
-        label={trans.__('Namespace')}
-        placeholder={trans.__("the context's own when empty")}
-      />
-      <Field name="image" label={trans.__('Image with a worker environment')} />
-      <Field name="cpus" label={trans.__('CPUs of a pod')} placeholder="2" />
-      <Field
-        name="memory"
-        label={trans.__('GB of memory of a pod')}
-        placeholder="8"
-      />
-      <Field name="gpus" label={trans.__('GPUs of a pod')} placeholder="0" />
-      <p className="jp-Continuum-hint">
-        {trans.__('Several offers, node selectors and everything else:')}{' '}
-        <code>jupyter continuum connect {site.id}</code>
-      </p>
-    </form>
-  );
-  const result = await showDialog({
-    title: trans.__('Bind a cluster to %1', site.name),
-    body,
-    focusNodeSelector: 'input',
-    buttons: [
-      Dialog.cancelButton(),
-      Dialog.okButton({ label: trans.__('Connect') })
-    ]
-  });
-  return result.button.accept && result.value
-    ? clusterProfileOf(site.id, result.value)
-    : null;
+  return {
+    wants: result.button.actions[0] as Decision['wants'],
+    accept: [...new Set(result.value?.getAll('accept') ?? [])].map(String)
+  };
 }
 
 /** Show what jobs printed. */
@@ -307,55 +145,4 @@ export async function confirmStop(
     ]
   });
   return result.button.accept;
-}
-
-function Field(props: {
-  readonly name: string;
-  readonly label: string;
-  readonly placeholder?: string;
-}): JSX.Element {
-  return (
-    <label className="jp-Continuum-field">
-      <span>{props.label}</span>
-      <input
-        name={props.name}
-        className="jp-mod-styled"
-        placeholder={props.placeholder}
-        autoComplete="off"
-        spellCheck={false}
-      />
-    </label>
-  );
-}
-
-function profileOf(site: string, form: FormData): IProfile {
-  const value = (name: string) => String(form.get(name) ?? '').trim();
-  const [key, account] = [value('key'), value('account')];
-  return {
-    site,
-    kind: 'slurm',
-    ssh: { host: value('host'), user: value('user'), ...(key && { key }) },
-    ...(account && { account })
-  };
-}
-
-function clusterProfileOf(site: string, form: FormData): IProfile {
-  const value = (name: string) => String(form.get(name) ?? '').trim();
-  const [namespace, gpus] = [value('namespace'), Number(value('gpus') || 0)];
-  const pod = {
-    name: gpus ? 'gpu' : 'cpu',
-    image: value('image'),
-    cpus: Number(value('cpus') || 2),
-    memory_gb: Number(value('memory') || 8),
-    gpus
-  };
-  return {
-    site,
-    kind: 'kubernetes',
-    kubernetes: {
-      context: value('context'),
-      ...(namespace && { namespace }),
-      offers: [pod]
-    }
-  };
 }

@@ -27,6 +27,28 @@ export function minutes(count: number): string {
   return parts.join(' ') || '0 min';
 }
 
+/** Seconds as `45 s` or in minutes and hours. */
+export function seconds(value: number): string {
+  return value < 60
+    ? `${Math.round(value)} s`
+    : minutes(Math.round(value / 60));
+}
+
+/** `~0.28 kWh`: what is estimated says so; '' when it is unknown. */
+export function amount(
+  of: { readonly value: number | null; readonly kind: string },
+  unit: string
+): string {
+  if (of.value === null) {
+    return '';
+  }
+  const about = of.kind === 'estimated' ? '~' : '';
+  const value = of.value.toLocaleString(undefined, {
+    maximumSignificantDigits: 3
+  });
+  return `${about}${value}\u00a0${unit}`;
+}
+
 /** `684` watts as `684 W`, `2140` as `2.1 kW`. */
 export function watts(value: number): string {
   return value < 999.5

@@ -5,6 +5,7 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -64,7 +65,8 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     ILauncher,
     ILayoutRestorer,
     INotebookTracker,
-    ITranslator
+    ITranslator,
+    IDefaultFileBrowser
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -73,16 +75,18 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
     notebooks: INotebookTracker | null,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    files: IDefaultFileBrowser | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const actions = new Actions(
-      model,
-      notebooks,
-      trans,
-      () => void app.commands.execute(CommandIDs.browse),
-      () => void app.commands.execute(CommandIDs.openPanel)
-    );
+    const { commands, serviceManager } = app;
+    const actions = new Actions(model, notebooks, trans, {
+      contents: serviceManager.contents,
+      openBrowse: () => void commands.execute(CommandIDs.browse),
+      openPanel: () => void commands.execute(CommandIDs.openPanel),
+      openFile: path => void commands.execute('docmanager:open', { path }),
+      folder: () => files?.model.path ?? ''
+    });
     const endsWithContainer =
       PageConfig.getOption('jupyterContinuumLifetime') === 'container';
     const panel = new ContinuumPanel({

@@ -5,7 +5,9 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import type { IContinuumApi, IContinuumModel, IPick, Phase } from './tokens';
 import type {
   Change,
+  IAssociation,
   ICluster,
+  IDraft,
   IDryRun,
   IPlan,
   IProfile,
@@ -149,19 +151,19 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     return name ? { name, groups } : { groups };
   }
 
-  async dryRun(): Promise<IDryRun> {
+  async dryRun(accept: readonly string[] = []): Promise<IDryRun> {
     return this.during(
       'launch',
       this.trans.__('Working out the scripts…'),
-      () => this.api.dryRun(this.plan())
+      () => this.api.dryRun(this.plan(), accept)
     );
   }
 
-  async launch(): Promise<void> {
+  async launch(accept: readonly string[] = []): Promise<void> {
     const cluster = await this.during(
       'launch',
       this.trans.__('Starting the scheduler; jobs follow…'),
-      () => this.api.launch(this.plan())
+      () => this.api.launch(this.plan(), accept)
     );
     this._picks = [];
     this._draftName = '';
@@ -200,14 +202,44 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     );
   }
 
-  async connectSite(profile: IProfile): Promise<void> {
-    this.takeSite(
-      await this.during(
-        `site:${profile.site}`,
-        this.trans.__('Logging in…'),
-        () => this.api.connect(profile)
-      )
+  async draft(site: string): Promise<IDraft> {
+    return this.api.draft(site);
+  }
+
+  async associations(site: string): Promise<readonly IAssociation[]> {
+    return this.during(
+      `site:${site}`,
+      this.trans.__('Asking what you may charge…'),
+      () => this.api.associations(site)
     );
+  }
+
+  async connectSite(profile: IProfile): Promise<string> {
+    return this.during(
+      `site:${profile.site}`,
+      this.trans.__('Logging in…'),
+      async () => {
+        this.takeSite(await this.api.connect(profile));
+        return this.settled(profile.site);
+      }
+    );
+  }
+
+  /** How a login ends that the server has stopped waiting for. */
+  private async settled(id: string): Promise<string> {
+    const state = () => this._sites.find(site => site.id === id)?.state ?? '';
+    if (state() === 'connecting') {
+      await new Promise<void>(resolve => {
+        const look = () => {
+          if (state() !== 'connecting') {
+            this._stateChanged.disconnect(look);
+            resolve();
+          }
+        };
+        this._stateChanged.connect(look);
+      });
+    }
+    return state();
   }
 
   async disconnectSite(site: string): Promise<void> {

@@ -3,7 +3,9 @@ import type { ISignal } from '@lumino/signaling';
 
 import type {
   Change,
+  IAssociation,
   ICluster,
+  IDraft,
   IDryRun,
   IPlan,
   IProfile,
@@ -23,13 +25,17 @@ export const IContinuumModel = new Token<IContinuumModel>(
 export interface IContinuumApi {
   sites(retired: boolean): Promise<ISite[]>;
   refresh(site: string): Promise<ISite | null>;
+  /** '' for a site of the person's own. */
+  draft(site: string): Promise<IDraft>;
+  associations(site: string): Promise<IAssociation[]>;
   connect(profile: IProfile): Promise<ISite | null>;
   disconnect(site: string): Promise<ISite>;
   probe(site: string, offer: string): Promise<IReach | null>;
   cancelProbe(site: string): Promise<void>;
   clusters(): Promise<ICluster[]>;
-  dryRun(plan: IPlan): Promise<IDryRun>;
-  launch(plan: IPlan): Promise<ICluster | null>;
+  /** `accept` names claims of the policy that are taken as they are. */
+  dryRun(plan: IPlan, accept: readonly string[]): Promise<IDryRun>;
+  launch(plan: IPlan, accept: readonly string[]): Promise<ICluster | null>;
   scale(name: string, group: string, jobs: number): Promise<ICluster>;
   stop(name: string): Promise<ICluster | null>;
   logs(name: string, group: string): Promise<Readonly<Record<string, string>>>;
@@ -88,12 +94,15 @@ export interface IContinuumModel {
   setDraftName(name: string): void;
   /** The plan that the picks make. */
   plan(): IPlan;
-  dryRun(): Promise<IDryRun>;
-  launch(): Promise<void>;
+  dryRun(accept?: readonly string[]): Promise<IDryRun>;
+  launch(accept?: readonly string[]): Promise<void>;
   scale(name: string, group: string, jobs: number): Promise<void>;
   stop(name: string): Promise<void>;
   logs(name: string, group?: string): Promise<Readonly<Record<string, string>>>;
-  connectSite(profile: IProfile): Promise<void>;
+  draft(site: string): Promise<IDraft>;
+  associations(site: string): Promise<readonly IAssociation[]>;
+  /** Log in, and wait for how that ends: the site's state then; '' when it is gone. */
+  connectSite(profile: IProfile): Promise<string>;
   disconnectSite(site: string): Promise<void>;
   refreshSite(site: string): Promise<void>;
   probeSite(site: string, offer: string): Promise<void>;

@@ -270,6 +270,8 @@ export interface IPolicyView {
 
 export interface IDryRun {
   readonly cluster: string;
+  /** As a file holds it. */
+  readonly plan: string;
   readonly groups: readonly IGroupDryRun[];
   readonly warnings: readonly string[];
   readonly parity: readonly IParity[];
@@ -298,17 +300,49 @@ export interface IParity {
 export interface IProfile {
   readonly site: string;
   readonly kind: 'local' | 'emulated' | 'slurm' | 'kubernetes';
-  readonly ssh?: {
-    readonly host: string;
-    readonly user: string;
-    readonly key?: string;
-  };
+  readonly ssh?: ILogin;
   readonly account?: string;
+  readonly qos?: string;
+  readonly work_directory?: string;
   readonly kubernetes?: {
     readonly context: string;
     readonly namespace?: string;
     readonly offers: readonly IPod[];
   };
+}
+
+/** How a login node is reached. */
+export interface ILogin {
+  readonly host: string;
+  readonly user: string;
+  readonly key?: string;
+  readonly host_key?: string;
+  readonly jump?: readonly ILogin[];
+}
+
+/** A site that the person has described to another program. */
+export interface ICandidate {
+  readonly site: string;
+  readonly source: string;
+  readonly name: string;
+  readonly text: string;
+  readonly profile: Partial<IProfile>;
+  readonly reason: string;
+}
+
+/** What is known of the person's side of a site before anything is asked. */
+export interface IDraft {
+  readonly site: string;
+  readonly user: string;
+  readonly profile: Partial<IProfile>;
+  readonly access: string;
+  readonly candidates: readonly ICandidate[];
+}
+
+/** What the person may charge at a site. */
+export interface IAssociation {
+  readonly account: string;
+  readonly qos: readonly string[];
 }
 
 /** What one pod of an offer may have. */

@@ -108,6 +108,8 @@ def broker(running_double: BrokerDouble) -> BrokerDouble:
         "stop": sample.CLUSTER | {"state": "stopped"},
         "scale": sample.CLUSTER,
         "dry_run": sample.DRY_RUN,
+        "draft": sample.DRAFT,
+        "associations": [],
         "probe": sample.REACH,
         "cancel_probe": {},
         "prompts": [],

@@ -385,11 +385,86 @@ PROMPT = {
     "expires": "2026-11-22T14:10:00Z",
 }
 
+DRAFT: dict[str, Any] = {
+    "site": "lumi",
+    "user": "ada",
+    "profile": {"kind": "slurm", "ssh": {"host": "lumi.csc.fi"}},
+    "access": "SSH public key only, registered through MyAccessID; no passwords",
+    "candidates": [],
+}
+
+CANDIDATES = [
+    {
+        "site": "group-cluster",
+        "source": "ssh config",
+        "name": "Group.Cluster",
+        "text": "ada@login.group.example through gate.example",
+        "profile": {
+            "kind": "slurm",
+            "name": "Group.Cluster",
+            "ssh": {
+                "host": "login.group.example",
+                "user": "ada",
+                "jump": [{"host": "gate.example", "user": "ada"}],
+            },
+        },
+        "reason": "",
+    },
+    {
+        "site": "pbs",
+        "source": "jobqueue.yaml",
+        "name": "pbs",
+        "text": "queue (default), on this machine",
+        "profile": {},
+        "reason": "only Slurm sections can be used",
+    },
+]
+
+HOST_KEY = {
+    "id": "p-2",
+    "kind": "host-key",
+    "site": "lumi",
+    "text": "lumi.csc.fi:22 shows the host key SHA256:abc (ssh-ed25519), which was never seen "
+    "before. Compare it with the one the site publishes. Is it right?",
+    "secret": False,
+    "expires": "2026-11-22T14:10:00Z",
+}
+
+UNKNOWN_AMOUNT = {"value": None, "kind": "unknown", "source": "", "reason": "", "date": ""}
+
 DRY_RUN = {
     "cluster": "sea-surface",
+    "plan": "# A plan of jupyter-continuum.\ngroups:\n- offer: emulated-a/cpu\n  jobs: 2\n",
+    "policy": [
+        {
+            "rule": "jurisdictions",
+            "site": "emulated-a",
+            "claim": "emulated-a:jurisdiction",
+            "verdict": "satisfied",
+            "said": "emulated-a is on this machine.",
+        },
+        {
+            "rule": "max_eur",
+            "site": "emulated-a",
+            "claim": "emulated-a:eur",
+            "verdict": "unknown",
+            "said": "Nobody knows what an hour at emulated-a costs.",
+        },
+    ],
+    "refusal": "Your policy asks for emulated-a:eur, which nobody knows. Accept it, or choose "
+    "another offer.",
     "groups": [
         {
             "group": "emulated-a",
+            "wait": known(None, "estimated", "12 of your jobs here", "2026-11-22")
+            | {"median": 720.0, "likely": 7200.0, "record": "8 of 10 were within it"},
+            "eur": UNKNOWN_AMOUNT | {"reason": "The site names no price."},
+            "unit": "core-hour",
+            "units": known(16.0, "stated", "CINECA's user guide", "2026-05"),
+            "energy_kwh": known(0.84, "estimated", "rated power of 4 GPUs", "2024"),
+            "carbon_kg": known(0.235, "estimated", "Ember, mean of 2024 in IT", "2024"),
+            "certificate": "The certificate /home/ada/.ssh/leonardo-cert.pub is valid until "
+            "2026-11-22 21:00 UTC.",
             "offer": "emulated-a/cpu",
             "jobs": 2,
             "workers": 2,

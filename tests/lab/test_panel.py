@@ -220,26 +220,6 @@ def test_a_prompt_answered_elsewhere_closes_here(lab: Lab, broker: BrokerDouble)
     assert not [method for method, _ in broker.calls if method == "answer"]
 
 
-def test_connecting_a_site_asks_for_the_login(lab: Lab, broker: BrokerDouble) -> None:
-    panel = lab.open_panel()
-    site(panel, "lumi").click()
-    panel.get_by_role("button", name="Connect…").click()
-    dialog = lab.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("jupyter continuum connect lumi")
-    dialog.get_by_label("User name there").fill("jdoe")
-    dialog.get_by_label("Login node").fill("lumi.csc.fi")
-    lab.screenshot("connect")
-    broker.answers["connect"] = sample.site("lumi", "LUMI", "ready", country="FI")
-    dialog.get_by_role("button", name="Connect").click()
-    expect(site(panel, "lumi")).to_contain_text("Ready")
-    profile = next(params["profile"] for method, params in broker.calls if method == "connect")
-    assert profile == {
-        "site": "lumi",
-        "kind": "slurm",
-        "ssh": {"host": "lumi.csc.fi", "user": "jdoe"},
-    }
-
-
 def test_a_broker_that_is_gone_is_said_and_tried_again(lab: Lab, broker: BrokerDouble) -> None:
     broker.errors["sites"] = ("BrokerError", "The broker does not answer.")
     panel = lab.open_panel()
@@ -257,6 +237,7 @@ def test_everything_is_reached_by_keyboard(lab: Lab) -> None:
     search.press("Tab")  # GPU
     lab.page.keyboard.press("Tab")  # Retired
     lab.page.keyboard.press("Tab")  # Browse
+    lab.page.keyboard.press("Tab")  # Connect your own
     lab.page.keyboard.press("Tab")
     lumi = site(panel, "lumi")
     expect(lumi).to_be_focused()

@@ -49,6 +49,7 @@ class JupyterServer:
         (home / "config" / "jupyter_server_config.json").write_text(
             json.dumps({"ServerApp": extensions})
         )
+        self.root = home
         self.log = home / "server.log"
         self.port = free_port()
         with self.log.open("wb") as log:

@@ -26,7 +26,10 @@ from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
 from jupyter_continuum.broker.messages.prompts import PromptView
 from jupyter_continuum.broker.messages.sites import (
     AmountView,
+    AssociationView,
+    CandidateView,
     CredentialView,
+    DraftView,
     OfferView,
     RankView,
     SiteState,
@@ -36,7 +39,7 @@ from jupyter_continuum.broker.messages.sites import (
 from jupyter_continuum.planning.plan import GroupPlan, Plan
 from jupyter_continuum.planning.policy import Policy
 from jupyter_continuum.runs.sweep.view import SweepRow, SweepView
-from jupyter_continuum.sites.profile import PodFlavour, Profile
+from jupyter_continuum.sites.profile import PodFlavour, Profile, SshLogin
 
 WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
 
@@ -65,7 +68,11 @@ MODELS: dict[str, type[BaseModel]] = {
     "IGroupPlan": GroupPlan,
     "IPlan": Plan,
     "IProfile": Profile,
+    "ILogin": SshLogin,
     "IPod": PodFlavour,
+    "ICandidate": CandidateView,
+    "IDraft": DraftView,
+    "IAssociation": AssociationView,
     "ISweepRow": SweepRow,
     "ISweepView": SweepView,
 }

@@ -25,6 +25,7 @@ from jupyter_continuum.broker.messages.environments import ParityView
 from jupyter_continuum.broker.messages.policy import PolicyView
 from jupyter_continuum.broker.messages.records import ClusterFacts, RecordView
 from jupyter_continuum.broker.messages.sites import AmountView, WaitView
+from jupyter_continuum.broker.plan_file import plan_text
 from jupyter_continuum.broker.sites.reach import today
 from jupyter_continuum.broker.sites.resolving import resolve_at
 from jupyter_continuum.broker.sites.sites import Sites
@@ -70,6 +71,7 @@ class ClusterMethods:
         resolved = resolve_at(self._sites, plan)
         judged = self._policing.judge(resolved, _claims(accept))
         run = dry_run(resolved, self._sites.session, await self._parity.compare(resolved))
+        run.plan = plan_text(plan)
         run.policy, run.refusal = judged.views(), judged.refusal
         told = await asyncio.gather(*(self._foretold(resolved, each, foretell is True)
                                       for each in resolved.groups))  # fmt: skip
@@ -92,7 +94,9 @@ class ClusterMethods:
         shown.unit = costs.unit
         for name in ("eur", "units", "energy_kwh", "carbon_kg"):
             setattr(shown, name, AmountView(**asdict(getattr(costs, name))))
-        shown.certificate = " ".join(each.said for each in self._sites.credentials.views(group.site))
+        shown.certificate = " ".join(
+            each.said for each in self._sites.credentials.views(group.site)
+        )
 
     async def launch(
         self, *, plan: dict[str, Any], held: bool = False, accept: Sequence[str] = ()

@@ -118,6 +118,8 @@ class DryRun(Message):
     """What a launch would do."""
 
     cluster: str
+    plan: str = ""
+    """What was asked for, as a file holds it."""
     groups: list[GroupDryRun]
     warnings: list[str] = []
     parity: list[ParityView] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from jupyter_continuum.broker.messages.message import Message
 from jupyter_continuum.broker.messages.probes import ReachView
@@ -160,3 +161,28 @@ class SiteView(Message):
     """None: never measured, or too long ago."""
     probing: str = ""
     """How far a probe is that runs now; "" when none does."""
+
+
+class CandidateView(Message):
+    """A site that the person has described to another program on this machine."""
+
+    site: str
+    """What it may be called here."""
+    source: str
+    name: str
+    text: str
+    profile: dict[str, Any]  # fields of a Profile, to be checked by it
+    reason: str = ""
+    """Why it cannot be used; its profile is empty then."""
+
+
+class DraftView(Message):
+    """The person's side of a site, as far as it is known: where a face begins to ask."""
+
+    site: str
+    user: str
+    """Their name on this machine."""
+    profile: dict[str, Any]  # fields of a Profile, to be checked by it
+    access: str = ""
+    """How one gets in, in the words of the site's record."""
+    candidates: list[CandidateView] = []

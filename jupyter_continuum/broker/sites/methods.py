@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -10,7 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_continuum.broker.messages.sites import AssociationView, RankView, SiteView
+from jupyter_continuum.broker.messages.sites import (
+    AssociationView,
+    DraftView,
+    RankView,
+    SiteView,
+)
+from jupyter_continuum.broker.sites.draft import candidate_views
 from jupyter_continuum.broker.sites.profiles import checked_profile
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.broker.sites.view import association_view
@@ -47,6 +54,12 @@ class SiteMethods:
         if order is None:
             raise ContinuumError(f"{by!r} orders no offers. Say one of {', '.join(ORDERS)}.")
         return [RankView(**asdict(each)) for each in self._sites.ranked(order)]
+
+    async def draft(self, *, site: str = "") -> DraftView:
+        view = self._sites.draft(site)
+        if not site or view.profile.get("kind") == "kubernetes":
+            view.candidates = await asyncio.to_thread(candidate_views)
+        return view
 
     async def connect(self, *, profile: dict[str, Any]) -> SiteView:
         wanted = checked_profile(profile)

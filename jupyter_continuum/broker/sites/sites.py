@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from jupyter_continuum.broker.front_door.door import FrontDoor
-from jupyter_continuum.broker.messages.sites import SiteState, SiteView
+from jupyter_continuum.broker.messages.sites import DraftView, SiteState, SiteView
 from jupyter_continuum.broker.sites.credentials import CredentialClock
+from jupyter_continuum.broker.sites.draft import draft_of
 from jupyter_continuum.broker.sites.estimating import Estimating, Waits
 from jupyter_continuum.broker.sites.opening import HERE, faults_file, open_session
 from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
 from jupyter_continuum.broker.sites.reach import Reach, surroundings
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.sites.view import site_view
-from jupyter_continuum.catalogue import load, shown
+from jupyter_continuum.catalogue import Site, load, shown
 from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
 from jupyter_continuum.planning.rank import By, Ranked, rank
 from jupyter_continuum.planning.wait import Said, Wait
@@ -65,11 +66,24 @@ class Sites:
         for why in self._faults.values():
             print(why, flush=True)
 
+    def draft(self, id: str) -> DraftView:
+        """What is known of the person's side. PlanRefused where there is nothing to connect."""
+        record, session = self._in_service(id), self.sessions.get(id)
+        today = datetime.now(UTC).date()
+        return draft_of(id, record, session.profile if session else None, today)
+
+    def _in_service(self, id: str) -> Site | None:
+        record = self.catalogue.sites.get(id)
+        if record is not None and record.lifecycle in ("retired", "planned"):
+            raise PlanRefused(
+                f"{record.name} cannot be connected. {self.view(id).reason} "
+                "`jupyter continuum sites` shows those that can be used."
+            )
+        return record
+
     async def connect(self, wanted: Profile, used_by: list[str]) -> None:
         """Sign in with this profile, and keep it. ``used_by`` names clusters at the site."""
-        record = self.catalogue.sites.get(wanted.site)
-        if record is not None and record.lifecycle in ("retired", "planned"):
-            raise PlanRefused(f"{record.name} cannot be connected. {self.view(record.id).reason}")
+        self._in_service(wanted.site)
         old = self.sessions.get(wanted.site)
         if old is not None and _same_login(old.profile, wanted):
             if old.profile != wanted:

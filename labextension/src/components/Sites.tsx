@@ -67,6 +67,13 @@ export function Sites(): JSX.Element {
         >
           {trans.__('Browse and compare all offers')}
         </button>
+        <button
+          type="button"
+          className="jp-Continuum-textButton"
+          onClick={() => actions.connectOwn()}
+        >
+          {trans.__('Connect your own…')}
+        </button>
       </p>
       {model.phase === 'loading' && !model.sites.length && (
         <p className="jp-Continuum-hint" role="status">
@@ -245,6 +252,14 @@ function SiteBody({ site }: { readonly site: ISite }): JSX.Element {
                 {trans.__('Look again')}
               </button>
             )}
+            <button
+              type="button"
+              className="jp-Continuum-textButton"
+              disabled={busy}
+              onClick={() => actions.connect(site)}
+            >
+              {trans.__('Change login…')}
+            </button>
             <button
               type="button"
               className="jp-Continuum-textButton"

@@ -12,6 +12,7 @@ export interface IActions {
   /** Log in where that is needed, and look anew. */
   refresh(site: ISite): void;
   connect(site: ISite): void;
+  connectOwn(): void;
   disconnect(site: ISite): void;
   dryRun(): void;
   launch(): void;
