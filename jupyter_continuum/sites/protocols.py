@@ -194,6 +194,8 @@ class Job:
     state: JobState
     reason: str = ""
     """The site's own word: ``Priority``, ``TIMEOUT``, ``exit 1``."""
+    meaning: str = ""
+    """Of a reason to wait: what it means, and what would help; "" where the word says it."""
     expected_start: datetime | None = None
     started_at: datetime | None = None
     """When it began, by the site's clock; None where the site does not say."""

@@ -11,7 +11,7 @@ import * as dialogs from './dialogs';
 import { messageOf } from './model';
 import { saveAs, tellSaved } from './saving';
 import type { IContinuumModel } from './tokens';
-import type { ICluster, IDraft, IPrompt, ISite, IWorker } from './wire';
+import type { ICluster, IDraft, IGroup, IPrompt, ISite, IWorker } from './wire';
 
 const CLOSE_AFTER_MS = 4000;
 
@@ -20,7 +20,9 @@ export interface IShell {
   readonly contents: Contents.IManager;
   openBrowse(): void;
   openPanel(): void;
+  openTerminal(): void;
   openFile(path: string): void;
+  openPlot(plot: { cluster: string; path: string; plot: string }): void;
   /** Where the file browser is. */
   folder(): string;
 }
@@ -37,6 +39,10 @@ export class Actions implements IActions {
   reveal(site: string): void {
     this.shell.openPanel();
     this.model.reveal(site);
+  }
+
+  openTerminal(): void {
+    this.shell.openTerminal();
   }
 
   refresh(site: ISite): void {
@@ -104,6 +110,24 @@ export class Actions implements IActions {
 
   openWorker(cluster: ICluster, worker: IWorker): void {
     this.openPage(cluster, `worker/${encodeURIComponent(worker.name)}/main`);
+  }
+
+  openPlots(cluster: ICluster): void {
+    void this.reporting(async () => {
+      const plots = await this.model.plots(cluster.name);
+      for (const plot of await dialogs.choosePlots(plots, this.trans)) {
+        const path = plots[plot];
+        this.shell.openPlot({ cluster: cluster.name, path, plot });
+      }
+    });
+  }
+
+  drain(cluster: ICluster, group: IGroup): void {
+    void this.reporting(async () => {
+      if (await dialogs.confirmDrain(cluster, group, this.trans)) {
+        await this.model.scale(cluster.name, group.name, 0);
+      }
+    });
   }
 
   showLogs(cluster: ICluster, group: string): void {

@@ -93,6 +93,23 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
     return this.ask('GET', ['clusters', name, 'logs'], undefined, { group });
   }
 
+  async plots(name: string): Promise<Record<string, string>> {
+    const url = URLExt.join(
+      this.settings.baseUrl,
+      'jupyter-continuum/clusters',
+      encodeURIComponent(name),
+      'dashboard/individual-plots.json'
+    );
+    const response = await this.reach(url, { method: 'GET' });
+    const answer: unknown = await response.json().catch(() => null);
+    if (!response.ok || typeof answer !== 'object' || answer === null) {
+      throw refusal(response.status, answer);
+    }
+    return Object.fromEntries(
+      Object.entries(answer).filter(it => typeof it[1] === 'string')
+    );
+  }
+
   async prompts(): Promise<IPrompt[]> {
     return this.ask('GET', ['prompts']);
   }

@@ -16,6 +16,7 @@ export namespace CommandIDs {
   export const addOffer = 'jupyter-continuum:add-offer';
   export const launch = 'jupyter-continuum:launch';
   export const insertCell = 'jupyter-continuum:insert-attaching-cell';
+  export const openPlot = 'jupyter-continuum:open-plot';
   export const stopCluster = 'jupyter-continuum:stop-cluster';
 }
 

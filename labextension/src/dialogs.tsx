@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { DryRun } from './components/DryRun';
 import { type Answer, FormBody } from './form';
-import type { ICluster, IDryRun, IPrompt } from './wire';
+import type { ICluster, IDryRun, IGroup, IPrompt } from './wire';
 
 /**
  * Ask what only the person knows. `null`: decide later; `{ value: null }`: refused.
@@ -39,6 +39,8 @@ export async function askPrompt(
     title: trans.__('%1 asks', prompt.site),
     body,
     focusNodeSelector: 'input',
+    // Enter, pressed for something else, must not trust a host.
+    ...(isHostKey && { defaultButton: 0 }),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Later') }),
       Dialog.warnButton({
@@ -85,7 +87,12 @@ export async function decideOn(
     dryRun.refusal !== '' || dryRun.parity.some(site => site.refusal);
   const mayAccept = dryRun.policy.some(it => it.verdict === 'unknown');
   const button = (wants: Decision['wants'], label: string) =>
-    Dialog.createButton({ label, actions: [wants], accept: true });
+    Dialog.createButton({
+      label,
+      actions: [wants],
+      accept: true,
+      className: wants === 'save' ? 'jp-mod-reject' : ''
+    });
   const result = await showDialog({
     title: trans.__('Dry run of %1', dryRun.cluster),
     body,
@@ -128,6 +135,67 @@ export async function showLogs(
     body,
     buttons: [Dialog.okButton({ label: trans.__('Close') })]
   });
+}
+
+/** Which plots to open; none when it was put aside. */
+export async function choosePlots(
+  plots: Readonly<Record<string, string>>,
+  trans: TranslationBundle
+): Promise<readonly string[]> {
+  const names = Object.keys(plots).sort();
+  const usual = ['task stream', 'progress'];
+  const body = new FormBody(
+    <form
+      className="jp-Continuum-plots"
+      onSubmit={event => event.preventDefault()}
+    >
+      {names.map(name => (
+        <label key={name} className="jp-Continuum-option">
+          <input
+            type="checkbox"
+            name="plot"
+            value={name}
+            defaultChecked={usual.includes(withoutWord(name).toLowerCase())}
+          />
+          <span>{withoutWord(name)}</span>
+        </label>
+      ))}
+    </form>
+  );
+  const result = await showDialog({
+    title: trans.__('Plots of the Dask dashboard'),
+    body,
+    buttons: [
+      Dialog.cancelButton(),
+      Dialog.okButton({ label: trans.__('Open') })
+    ]
+  });
+  return result.button.accept
+    ? (result.value?.getAll('plot') ?? []).map(String)
+    : [];
+}
+
+/** Dask calls each of them `Individual ...`. */
+function withoutWord(plot: string): string {
+  return plot.replace(/^individual /i, '');
+}
+
+export async function confirmDrain(
+  cluster: ICluster,
+  group: IGroup,
+  trans: TranslationBundle
+): Promise<boolean> {
+  const result = await showDialog({
+    title: trans.__('Drain %1 of %2?', group.name, cluster.name),
+    body: trans.__(
+      'Its workers hand over what they hold to the others, then its jobs end. The rest of the cluster goes on.'
+    ),
+    buttons: [
+      Dialog.cancelButton(),
+      Dialog.okButton({ label: trans.__('Drain') })
+    ]
+  });
+  return result.button.accept;
 }
 
 export async function confirmStop(

@@ -2,6 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IActions } from './components/context';
+import * as format from './format';
 import type { IContinuumModel } from './tokens';
 import type { ICredential, ISite } from './wire';
 
@@ -27,7 +28,7 @@ export function tellExpiry(
         told.delete(site.id);
       }
       if (urgent) {
-        const id = Notification.warning(`${site.name}: ${urgent.said}`, {
+        const id = Notification.warning(gist(site, urgent, trans), {
           autoClose: false,
           actions: [
             {
@@ -45,6 +46,18 @@ export function tellExpiry(
       }
     }
   });
+}
+
+/** JupyterLab cuts a notification after 140 signs; what to do stands at the site. */
+function gist(
+  site: ISite,
+  { expires, verdict }: ICredential,
+  trans: TranslationBundle
+): string {
+  const at = format.clock(expires ?? '');
+  return verdict === 'soon'
+    ? trans.__('%1: your login expires at %2. Renew it.', site.name, at)
+    : trans.__('%1: your login expired at %2. Renew it.', site.name, at);
 }
 
 /** What the person has to act on; the broker lists the most urgent first. */

@@ -19,6 +19,7 @@ import { changeOf } from './changes';
 import { addCommands, CommandIDs } from './commands';
 import { ContinuumModel } from './model';
 import { ContinuumPanel } from './panel';
+import { addPanes } from './panes';
 import { sweepsPlugin } from './sweep/opening';
 import { IContinuumModel } from './tokens';
 
@@ -84,7 +85,9 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
       contents: serviceManager.contents,
       openBrowse: () => void commands.execute(CommandIDs.browse),
       openPanel: () => void commands.execute(CommandIDs.openPanel),
+      openTerminal: () => void commands.execute('terminal:create-new'),
       openFile: path => void commands.execute('docmanager:open', { path }),
+      openPlot: plot => void commands.execute(CommandIDs.openPlot, { ...plot }),
       folder: () => files?.model.path ?? ''
     });
     const endsWithContainer =
@@ -98,6 +101,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     app.shell.add(panel, 'left', { rank: 310, type: 'Continuum' });
     restorer?.add(panel, panel.id);
     addCommands({ app, model, actions, palette, panel, trans });
+    addPanes({ app, model, restorer, trans });
     addBrowsing({ app, model, actions, launcher, palette, restorer, trans });
 
     model.failed.connect((_, message) => {

@@ -202,6 +202,10 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     );
   }
 
+  async plots(name: string): Promise<Readonly<Record<string, string>>> {
+    return this.api.plots(name);
+  }
+
   async draft(site: string): Promise<IDraft> {
     return this.api.draft(site);
   }

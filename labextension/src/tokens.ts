@@ -39,6 +39,8 @@ export interface IContinuumApi {
   scale(name: string, group: string, jobs: number): Promise<ICluster>;
   stop(name: string): Promise<ICluster | null>;
   logs(name: string, group: string): Promise<Readonly<Record<string, string>>>;
+  /** Pages of a cluster's dashboard that hold one plot each, by title. */
+  plots(name: string): Promise<Readonly<Record<string, string>>>;
   prompts(): Promise<IPrompt[]>;
   answer(id: string, value: string | null): Promise<void>;
 }
@@ -101,6 +103,7 @@ export interface IContinuumModel {
   logs(name: string, group?: string): Promise<Readonly<Record<string, string>>>;
   draft(site: string): Promise<IDraft>;
   associations(site: string): Promise<readonly IAssociation[]>;
+  plots(name: string): Promise<Readonly<Record<string, string>>>;
   /** Log in, and wait for how that ends: the site's state then; '' when it is gone. */
   connectSite(profile: IProfile): Promise<string>;
   disconnectSite(site: string): Promise<void>;

@@ -178,6 +178,10 @@ export interface IGroup {
   readonly workers_ready: number;
   readonly state: string;
   readonly reason: string;
+  /** What the site's word for why it waits means. */
+  readonly meaning: string;
+  /** When the first of its running jobs ends by its walltime. */
+  readonly ends: string | null;
   readonly workers: readonly IWorker[];
 }
 

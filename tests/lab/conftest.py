@@ -75,7 +75,7 @@ def lab_server(
     running.close()
 
 
-def start_lab(home: Path, data: Path) -> JupyterServer:
+def start_lab(home: Path, data: Path, *, base: str = "/") -> JupyterServer:
     """JupyterLab on loopback with everything it writes below ``home`` and ``data``."""
     settings = home / "app-settings"
     settings.mkdir(parents=True)
@@ -88,6 +88,7 @@ def start_lab(home: Path, data: Path) -> JupyterServer:
         home,
         data,
         module="jupyterlab",
+        base=base,
         arguments=(
             "--LabApp.expose_app_in_browser=True",
             f"--LabApp.app_settings_dir={settings}",
@@ -127,7 +128,7 @@ class Lab:
         expect.set_options(timeout=PATIENCE_MS)
 
     def open(self) -> None:
-        self.page.goto(f"http://127.0.0.1:{self.server.port}/lab?reset&token={TOKEN}")
+        self.page.goto(self.server.url(f"lab?reset&token={TOKEN}"))
         self.page.wait_for_selector("#jupyter-continuum-panel", state="attached")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
         # It opens last and takes the focus, on a busy machine from whoever has it by then.

@@ -197,6 +197,7 @@ SITES = [
                 max_walltime_minutes=1440,
                 gpus_total=13824,
                 gpus_free=212,
+                jobs_pending=1204,
                 cpu_architecture="x86_64",
                 launchable=True,
                 observed="2026-11-22T14:02:00Z",
@@ -346,6 +347,8 @@ CLUSTER: dict[str, Any] = {
             "workers_ready": 2,
             "state": "ready",
             "reason": "",
+            "meaning": "",
+            "ends": "2096-11-22T15:40:00Z",
             "carrier": "local",
             "workers": [ready("emulated-a-1-0-0", "a-n1"), ready("emulated-a-2-0-0", "a-n2")],
         },
@@ -358,6 +361,8 @@ CLUSTER: dict[str, Any] = {
             "workers_ready": 0,
             "state": "waiting",
             "reason": "PENDING: Priority, est. 14:20",
+            "meaning": "Jobs of higher priority come first.",
+            "ends": None,
             "carrier": "",
             "workers": [
                 worker(f"leonardo-1-0-{n}", "queued", reason="PENDING: Priority, est. 14:20")

@@ -33,10 +33,11 @@ def test_a_login_that_expires_soon_is_told_once_until_it_is_renewed(
     soon = leonardo("soon", "The certificate expires soon. Run `step ssh login`.")
     for _ in range(2):
         broker.emit({"kind": "site", "site": soon})
+    site(panel, "leonardo").click()  # folded, it says so too
     expect(site(panel, "leonardo")).to_contain_text("Login expires soon")
     told = lab.page.locator(".Toastify__toast")
     expect(told).to_have_count(1)
-    expect(told).to_contain_text("Leonardo: The certificate expires soon.")
+    expect(told).to_contain_text("Leonardo: your login expires at")
     lab.screenshot("login-expires-soon")
     broker.answers["refresh"] = leonardo("valid", "")
     told.get_by_role("button", name="I renewed it").click()
@@ -50,7 +51,7 @@ def test_a_site_that_wants_the_person_has_a_button_to_sign_in(
 ) -> None:
     panel = lab.open_panel()
     told = lab.page.locator(".Toastify__toast")
-    expect(told).to_contain_text("MareNostrum 5: The certificate")
+    expect(told).to_contain_text("MareNostrum 5: your login expired at")
     told.get_by_role("button", name="Show").click()
     expect(site(panel, "marenostrum5")).to_have_attribute("aria-expanded", "true")
     body = panel.locator("[data-site='marenostrum5']")

@@ -46,7 +46,7 @@ def test_the_status_page_is_drawn_and_goes_on(
     page.on("websocket", lambda each: sockets.append(each))  # Playwright wants a function
     page.on("console", lambda message: _keep(complaints, message))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    root = f"http://127.0.0.1:{server.port}/jupyter-continuum/clusters/main/dashboard"
+    root = server.url("jupyter-continuum/clusters/main/dashboard")
     page.goto(f"{root}/status?token={TOKEN}")
     expect(page.get_by_text("Data Transfer")).to_be_visible()
     expect(page.locator("canvas").first).to_be_visible()
@@ -75,9 +75,17 @@ def test_the_link_of_a_client_in_a_notebook_and_a_workers_page_open_under_the_sa
     page: Page, lab_and_server: tuple[Lab, JupyterServer]
 ) -> None:
     lab, server = lab_and_server
-    root = f"http://127.0.0.1:{server.port}/jupyter-continuum/clusters/main/dashboard"
+    root = server.url("jupyter-continuum/clusters/main/dashboard")
     lab.open()
     panel = lab.open_panel()
+    panel.get_by_role("button", name="Open plots of main as tabs").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("checkbox", name="Progress", exact=True)).to_be_checked()
+    dialog.get_by_role("button", name="Open").click()
+    plot = page.frame_locator("iframe[title='Individual Task Stream · main']")
+    expect(plot.locator("canvas").first).to_be_visible()
+    expect(page.locator("iframe[title$='· main']")).to_have_count(2)
+    lab.screenshot("dashboard-panes")
     panel.get_by_role("button", name="2 ready").click()
     with page.expect_popup() as popped:
         panel.get_by_role("button", name="Open the page of fjord-1-0-0").click()
@@ -93,7 +101,7 @@ def test_the_link_of_a_client_in_a_notebook_and_a_workers_page_open_under_the_sa
     expect(link.last).to_be_visible()
     # What dask-labextension asks for when it is given the address.
     status, plots = server.ask(
-        "GET", f"{root.partition(str(server.port))[2]}/individual-plots.json"
+        "GET", "/jupyter-continuum/clusters/main/dashboard/individual-plots.json"
     )
     assert status == 200
     assert "Individual Task Stream" in plots

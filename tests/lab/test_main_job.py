@@ -40,12 +40,12 @@ client.submit(lambda n: f"{{n}} and one is {{n + 1}}", square, workers=workers['
 def real_lab(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Lab, JupyterServer]]:
-    """JupyterLab over a real broker that knows no site yet."""
+    """JupyterLab over a real broker that knows no site yet, below a path, as a Hub has it."""
     data = tmp_path / "data"
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(data))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "home" / "config"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", "")
-    server = start_lab(tmp_path / "home", data)
+    server = start_lab(tmp_path / "home", data, base="/user/ada/")
     try:
         yield Lab(page, server), server
     finally:

@@ -162,6 +162,23 @@ def test_scaling_and_stopping_ask_the_broker(lab: Lab, broker: BrokerDouble) -> 
     assert ("stop", {"name": "sea-surface"}) in broker.calls
 
 
+def test_a_group_says_why_it_waits_and_can_be_drained(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    group = panel.locator("[data-group='leonardo']")
+    expect(group).to_contain_text(
+        "Jobs of higher priority come first. Jobs that wait at this offer: 1,204."
+    )
+    expect(group).to_contain_text("Half of such jobs wait ~12 min (12 of your jobs here).")
+    expect(panel.locator("[data-group='emulated-a']")).to_contain_text("Walltime ends at")
+    panel.get_by_role("button", name="Drain emulated-a").click()
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("hand over what they hold")
+    broker.answers["scale"] = sample.CLUSTER | {"reason": "emulated-a is drained."}
+    dialog.get_by_role("button", name="Drain").click()
+    expect(panel).to_contain_text("emulated-a is drained.")
+    assert ("scale", {"name": "sea-surface", "group": "emulated-a", "jobs": 0}) in broker.calls
+
+
 def test_the_attaching_cell_goes_into_the_notebook(lab: Lab) -> None:
     lab.execute("notebook:create-new", {"kernelName": "python3"})
     panel = lab.open_panel()

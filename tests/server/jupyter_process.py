@@ -41,6 +41,7 @@ class JupyterServer:
         config: str = "",
         scheduler: bool = False,
         env: Mapping[str, str] | None = None,
+        base: str = "/",
     ) -> None:
         """``scheduler``: with jupyter-scheduler, which is installed for its own tests only."""
         (home / "config").mkdir(parents=True, exist_ok=True)
@@ -50,6 +51,7 @@ class JupyterServer:
             json.dumps({"ServerApp": extensions})
         )
         self.root = home
+        self.base = base
         self.log = home / "server.log"
         self.port = free_port()
         with self.log.open("wb") as log:
@@ -64,6 +66,7 @@ class JupyterServer:
                     "--ServerApp.ip=127.0.0.1",
                     f"--ServerApp.port={self.port}",
                     "--ServerApp.port_retries=0",
+                    f"--ServerApp.base_url={base}",
                     f"--IdentityProvider.token={TOKEN}",
                     f"--ServerApp.root_dir={home}",
                     *arguments,
@@ -92,7 +95,8 @@ class JupyterServer:
         token: str | None = TOKEN,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
-        """Status and JSON body of one request; ``path`` is sent as it is written."""
+        """Status and JSON body of one request; ``path``, below the base, is sent as written."""
+        path = self.base.rstrip("/") + path
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = dict(headers or {})
         if token is not None:
@@ -108,6 +112,10 @@ class JupyterServer:
             return response.status, json.loads(content)
         except ValueError:
             return response.status, None
+
+    def url(self, path: str) -> str:
+        """What a browser asks for to see ``path``."""
+        return f"http://127.0.0.1:{self.port}{self.base}{path}"
 
     def login_cookies(self) -> str:
         """Cookies of a browser that came in with the token."""

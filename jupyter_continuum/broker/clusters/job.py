@@ -71,6 +71,8 @@ class JobEntry:
     phase: Phase = Phase.PLANNED
     id: str = ""
     reason: str = ""
+    meaning: str = ""
+    """Of a reason to wait, in a sentence."""
     expected_start: str = ""
     foretold: float | None = None
     """When it was to begin, as the site first said."""
@@ -143,6 +145,7 @@ class JobEntry:
         self.phase = PHASES[job.state]
         self.id = one_line(job.id, 64)
         self.reason = one_line(job.reason)
+        self.meaning = job.meaning
         self.expected_start = _clock(job.expected_start)
         if self.foretold is None and job.expected_start is not None:
             self.foretold = job.expected_start.timestamp()
@@ -172,10 +175,15 @@ class JobEntry:
 
     def hands_over(self, group: ResolvedGroup, now: float) -> bool:
         """Whether its agents hand over and leave by now, since its walltime is nearly over."""
+        ends = self.ends(group)
+        return ends is not None and now >= ends - drain_seconds(group.walltime_seconds)
+
+    def ends(self, group: ResolvedGroup) -> float | None:
+        """When its walltime is over, at the earliest; None while it does not run."""
         began = self.started_after or self.started_at
         if self.phase is not Phase.RUNNING or began is None:
-            return False
-        return now >= began + group.walltime_seconds - drain_seconds(group.walltime_seconds)
+            return None
+        return began + group.walltime_seconds
 
     def waiting_for(self) -> str:
         """Why it does not run yet, in the site's words: ``Priority, est. 14:20``."""

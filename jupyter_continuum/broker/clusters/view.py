@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_continuum.broker.clusters.cluster import Cluster
@@ -58,9 +59,16 @@ def group_view(cluster: Cluster, group: Group, now: float) -> GroupView:
         workers_ready=ready,
         state=_group_state(group, workers, wanted, ready),
         reason=group.reason or _first_reason(workers),
+        meaning=next((job.meaning for job in group.live if job.phase is Phase.QUEUED), ""),
+        ends=_first_end(group),
         carrier=", ".join(sorted({a.carrier for job in group.live for a in job.agents if a.up})),
         workers=workers,
     )
+
+
+def _first_end(group: Group) -> datetime | None:
+    ends = [end for job in group.live if (end := job.ends(group.plan)) is not None]
+    return datetime.fromtimestamp(min(ends), UTC) if ends else None
 
 
 def _works(cluster: Cluster, worker: WorkerView) -> bool:

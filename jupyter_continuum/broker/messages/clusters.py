@@ -65,6 +65,10 @@ class GroupView(Message):
     """``waiting``, ``starting``, ``ready``, ``partial``, ``failed``, ``stopped``"""
     reason: str = ""
     """One sentence: what this group is waiting for."""
+    meaning: str = ""
+    """What the site's own word in it means, and what would help."""
+    ends: datetime | None = None
+    """When the first of its running jobs ends by its walltime, at the earliest."""
     carrier: str = ""
     """What the bytes of its workers ride on: ``ssh-forward``, ``outbound`` ..."""
     workers: list[WorkerView] = []

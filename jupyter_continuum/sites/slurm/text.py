@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 from jupyter_continuum.sites.protocols import Association, Job, JobState
+from jupyter_continuum.sites.slurm.waiting import meaning_of
 from jupyter_continuum.sites.text import clean
 
 JOB_FORMAT = "%A|%j|%T|%r|%S|%e"
@@ -89,6 +90,7 @@ def _job(
         id=clean(id, 32),
         state=state,
         reason=clean(reason),
+        meaning=meaning_of(reason) if state is JobState.QUEUED else "",
         expected_start=start if state is JobState.QUEUED else None,
         started_at=None if state is JobState.QUEUED else start,
         ends_at=None if state is JobState.QUEUED else end,

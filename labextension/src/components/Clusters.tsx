@@ -1,5 +1,6 @@
 import {
   codeIcon,
+  inspectorIcon,
   launchIcon,
   listIcon,
   stopIcon
@@ -53,6 +54,13 @@ function Cluster({ cluster }: { readonly cluster: ICluster }): JSX.Element {
       <div className="jp-Continuum-clusterHeader">
         <Dot state={cluster.state} />
         <span className="jp-Continuum-clusterName">{cluster.name}</span>
+        {cluster.dashboard && (
+          <IconButton
+            icon={inspectorIcon}
+            label={trans.__('Open plots of %1 as tabs', cluster.name)}
+            onClick={() => actions.openPlots(cluster)}
+          />
+        )}
         {cluster.dashboard && (
           <IconButton
             icon={launchIcon}

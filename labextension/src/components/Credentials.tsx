@@ -36,6 +36,7 @@ export function Credentials({
 
 function Credential(props: { readonly credential: ICredential }): JSX.Element {
   const { expires, name, said, verdict } = props.credential;
+  const { actions, trans } = usePanel();
   const words = useClock(props.credential);
   const needsPerson = !['valid', 'unknown'].includes(verdict);
   return (
@@ -49,6 +50,15 @@ function Credential(props: { readonly credential: ICredential }): JSX.Element {
         <p>
           <Sentence text={said} />
         </p>
+      )}
+      {needsPerson && (
+        <button
+          type="button"
+          className="jp-Continuum-textButton"
+          onClick={() => actions.openTerminal()}
+        >
+          {trans.__('Open a terminal')}
+        </button>
       )}
     </li>
   );

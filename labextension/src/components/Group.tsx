@@ -1,7 +1,7 @@
 import { useId, useState } from 'react';
 
 import * as format from '../format';
-import { tally } from '../select';
+import { findOffer, tally } from '../select';
 import type { ICluster, IGroup, IWorker } from '../wire';
 import { usePanel } from './context';
 import { Sentence } from './Sentence';
@@ -57,6 +57,12 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
           <Sentence text={group.reason} />
         </p>
       )}
+      <Waiting group={group} />
+      {group.ends !== null && (
+        <p className="jp-Continuum-groupState">
+          {trans.__('Walltime ends at %1', format.clock(group.ends))}
+        </p>
+      )}
       {group.workers.length > 0 && (
         <p className="jp-Continuum-groupFoot">
           <button
@@ -72,9 +78,20 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
               )
               .join(', ')}
           </button>
+          {group.jobs_wanted > 0 && (
+            <button
+              type="button"
+              className="jp-Continuum-textButton"
+              aria-label={trans.__('Drain %1', group.name)}
+              onClick={() => actions.drain(cluster, group)}
+            >
+              {trans.__('Drain')}
+            </button>
+          )}
           <button
             type="button"
             className="jp-Continuum-textButton"
+            aria-label={trans.__('Logs of %1', group.name)}
             onClick={() => actions.showLogs(cluster, group.name)}
           >
             {trans.__('Logs')}
@@ -86,6 +103,40 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
       </div>
     </li>
   );
+}
+
+/** Why it waits, beyond the site's own word: what that means, who else waits, how long as a rule. */
+function Waiting({ group }: { readonly group: IGroup }): JSX.Element | null {
+  const { model, trans } = usePanel();
+  const offer = findOffer(model.sites, group.offer);
+  const queued = group.workers.some(it => it.state === 'queued');
+  if (!queued) {
+    return null;
+  }
+  const wait = offer?.wait;
+  const about = wait?.kind === 'estimated' ? '~' : '';
+  const parts = [
+    group.meaning,
+    offer?.jobs_pending
+      ? trans.__(
+          'Jobs that wait at this offer: %1.',
+          format.count(offer.jobs_pending)
+        )
+      : '',
+    wait && wait.median !== null
+      ? trans.__(
+          'Half of such jobs wait %1%2 (%3).',
+          about,
+          format.seconds(wait.median),
+          wait.source
+        )
+      : ''
+  ].filter(Boolean);
+  return parts.length ? (
+    <p className="jp-Continuum-groupState">
+      <Sentence text={parts.join(' ')} />
+    </p>
+  ) : null;
 }
 
 /** States of a worker that can be asked for its own page. */

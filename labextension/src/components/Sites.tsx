@@ -125,8 +125,7 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
   useEffect(() => {
     if (isRevealed) {
       setOpen(true);
-      header.current?.scrollIntoView({ block: 'nearest' });
-      header.current?.focus();
+      bringUp(header.current);
       model.reveal('');
     }
   }, [isRevealed]);
@@ -159,7 +158,7 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
           {(busy || gist) && ' · '}
           <Sentence text={busy ?? gist} />
         </span>
-        <ExpiryWord site={site} />
+        {!open && <ExpiryWord site={site} />}
       </button>
       <div id={body} hidden={!open}>
         {open && <SiteBody site={site} />}
@@ -168,7 +167,19 @@ function Site({ site }: { readonly site: ISite }): JSX.Element {
   );
 }
 
-/** On a folded line too: the person has to renew something. */
+/** Scroll its own list alone: `scrollIntoView` would move the whole panel too. */
+function bringUp(line: HTMLElement | null): void {
+  const list = line?.closest('.jp-Continuum-sectionBody');
+  if (line && list) {
+    const { top } = list.getBoundingClientRect();
+    const filter = list.querySelector('.jp-Continuum-filter');
+    list.scrollTop +=
+      line.getBoundingClientRect().top - top - (filter?.clientHeight ?? 0);
+    line.focus({ preventScroll: true });
+  }
+}
+
+/** On a folded line: the person has to renew something. */
 function ExpiryWord({ site }: { readonly site: ISite }): JSX.Element | null {
   const { trans } = usePanel();
   const verdict = site.credentials[0]?.verdict;

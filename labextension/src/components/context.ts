@@ -2,13 +2,15 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { createContext, useContext } from 'react';
 
 import type { IContinuumModel } from '../tokens';
-import type { ICluster, IPrompt, ISite, IWorker } from '../wire';
+import type { ICluster, IGroup, IPrompt, ISite, IWorker } from '../wire';
 
 /** What a click may lead to; dialogs and notebooks are behind it. */
 export interface IActions {
   browse(): void;
   /** Show the panel, unfolded at this site. */
   reveal(site: string): void;
+  /** Where commands that renew a login are run. */
+  openTerminal(): void;
   /** Log in where that is needed, and look anew. */
   refresh(site: ISite): void;
   connect(site: ISite): void;
@@ -19,6 +21,10 @@ export interface IActions {
   insertCell(cluster: ICluster): void;
   openDashboard(cluster: ICluster): void;
   openWorker(cluster: ICluster, worker: IWorker): void;
+  /** Choose plots of its dashboard and open each as a tab. */
+  openPlots(cluster: ICluster): void;
+  /** Let workers of a group hand over what they hold, then end their jobs. */
+  drain(cluster: ICluster, group: IGroup): void;
   showLogs(cluster: ICluster, group: string): void;
   stop(cluster: ICluster): void;
   scale(cluster: ICluster, group: string, jobs: number): void;
