@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jupyter_continuum.analysis.crew import OnCluster
 from jupyter_continuum.analysis.cuts import Chunk, Layout
 from jupyter_continuum.analysis.method import Analysis
 from jupyter_continuum.analysis.scan import Progress, run
+from jupyter_continuum.analysis.stores import Variable
 from jupyter_continuum.analysis.sums import Span, add_pieces, floating, join, span
 from jupyter_continuum.errors import AnalysisError
 
@@ -98,6 +101,9 @@ class ClimateStatistics(Analysis[dict[Span, Any], Climate]):
     Its error takes residuals for independent, which those of daily values are not: it is then too
     small (von Storch and Zwiers 1999, 8.2.3). A storage block should hold some hundred time steps
     or more: what a chunk gives is as large as 144 of its own in float32.
+
+    AnalysisError where ``months`` or ``years`` are not one for each time step, for a month that is
+    none, and for complex values.
     """
 
     months: tuple[int, ...]
@@ -196,9 +202,18 @@ def climatology(
 ) -> Any:
     """The `Climate` of an xarray DataArray as a Dataset: its time axis comes first, of datetime64.
 
-    See `ClimateStatistics` for what it holds; ``field.groupby("time.month") - found["mean"]`` are
-    the anomalies.
+    ``field`` may also be a place: ``"/scratch/era5.zarr/t2m"`` is the variable ``t2m`` of the
+    xarray dataset in zarr at this path or URL. With ``client`` its workers open it, with xarray and
+    zarr, and it is enough that those of one site can: coordinates and statistics alone come here.
+
+    See `ClimateStatistics` for what the result holds and how right it is;
+    ``field.groupby("time.month") - found["mean"]`` are the anomalies. AnalysisError where the first
+    axis is no time, and for a place that nobody can read.
     """
+    source = field
+    if isinstance(field, str | Path):
+        source = Variable.at(str(field))
+        field = _frame(source, client)
     time = field[field.dims[0]]
     if time.dtype.kind != "M":
         raise AnalysisError(
@@ -206,8 +221,16 @@ def climatology(
             "field.transpose('time', ...) brings time to the front."
         )
     months, years = calendar(time.values)
-    found = run(ClimateStatistics(months, years), field, client=client, progress=progress)
+    found = run(ClimateStatistics(months, years), source, client=client, progress=progress)
     return found.to_xarray(field)
+
+
+def _frame(variable: Variable, client: Any) -> Any:
+    """What a variable is like, as one that can open it sees it."""
+    if client is None:
+        return variable.open()
+    worker = OnCluster(client, stores=[variable]).some_worker()
+    return client.run(variable.frame, workers=[worker])[worker]
 
 
 def calendar(times: np.ndarray) -> tuple[tuple[int, ...], tuple[float, ...]]:

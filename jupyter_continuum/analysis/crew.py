@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from jupyter_continuum.analysis.device import backend
 from jupyter_continuum.analysis.gathering import Held, Holders, Made
-from jupyter_continuum.analysis.stores import Found, look_at
+from jupyter_continuum.analysis.stores import Found, Place, look_at
 from jupyter_continuum.cluster.reachability import site_of
 from jupyter_continuum.errors import AnalysisError
 
@@ -85,8 +85,8 @@ class Here:
 class OnCluster:
     """The workers of a Dask client. Where all are alike, Dask alone says who gets what."""
 
-    def __init__(self, client: Any, *, stores: Sequence[str] = (), apart: bool = True) -> None:
-        """``client`` is a distributed.Client. With ``stores``, paths or URLs of zarr arrays, only
+    def __init__(self, client: Any, *, stores: Sequence[Place] = (), apart: bool = True) -> None:
+        """``client`` is a distributed.Client. With ``stores``, places of zarr arrays, only
         workers take part that can open all of them; the first is what is read, "" where that is
         none. Without ``apart`` all are alike, wherever they are: what is read lies with them, and
         Dask says who has it."""
@@ -235,7 +235,7 @@ def here_at() -> str:
         return ""
 
 
-def describe(*stores: str) -> dict[str, Any]:
+def describe(*stores: Place) -> dict[str, Any]:
     """What computes in this process, how much memory it has for it, and what it sees of stores."""
     here = backend()
     room = here.memory().total

@@ -11,7 +11,7 @@ import numpy as np
 from jupyter_continuum.analysis.crew import Crew, Hands, Here, OnCluster
 from jupyter_continuum.analysis.cuts import Chunk, Layout, chunk_lengths
 from jupyter_continuum.analysis.sources import Kept, Source, as_source
-from jupyter_continuum.analysis.stores import ZarrArray
+from jupyter_continuum.analysis.stores import Variable, ZarrArray
 from jupyter_continuum.errors import AnalysisError
 
 WANTED = {True: 1 << 30, False: 1 << 28}
@@ -24,12 +24,13 @@ LEAST = 1 << 23
 def begin(array: Any, client: Any, writes: str = "") -> tuple[Source, Crew]:
     """What is read, and who reads it: what a path leads to is seen by the workers alone."""
     crew: Crew
-    if client is not None and isinstance(array, str | Path):
-        cluster = OnCluster(client, stores=[str(array), writes])
-        source: Source = ZarrArray.seen(str(array), cluster.found())
+    place = str(array) if isinstance(array, Path) else array
+    if client is not None and isinstance(place, str | Variable):
+        cluster = OnCluster(client, stores=[place, writes])
+        source: Source = ZarrArray.seen(place, cluster.found())
         crew = cluster
     else:
-        source = as_source(array)
+        source = as_source(place)
         apart = not source.settled
         crew = Here() if client is None else OnCluster(client, stores=["", writes], apart=apart)
     if not all(source.shape):

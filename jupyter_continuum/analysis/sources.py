@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from jupyter_continuum.analysis.cuts import Chunk
 from jupyter_continuum.analysis.graphs import DaskArray, GraphPart
-from jupyter_continuum.analysis.stores import ZarrArray, ZarrPart, look_at
+from jupyter_continuum.analysis.stores import Variable, ZarrArray, ZarrPart, look_at
 from jupyter_continuum.errors import AnalysisError
 
 
@@ -54,8 +54,9 @@ def split(part: Any) -> tuple[Any, Sequence[Any]]:
 
 def as_source(array: Any) -> Source:
     """The source for ``array``; AnalysisError names what there are."""
-    if isinstance(array, str | Path):
-        return ZarrArray.seen(str(array), look_at(str(array)))
+    if isinstance(array, str | Path | Variable):
+        place = str(array) if isinstance(array, Path) else array
+        return ZarrArray.seen(place, look_at(place))
     if hasattr(array, "part") and hasattr(array, "blocks"):
         found: Source = array
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import dask.array as da
@@ -15,7 +16,9 @@ from jupyter_continuum.analysis import run
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.climate import ClimateStatistics, calendar, climatology
 from jupyter_continuum.analysis.device import use
+from jupyter_continuum.analysis.scan import Progress
 from jupyter_continuum.errors import AnalysisError
+from tests.analysis.test_scan import address_of
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
 
@@ -97,6 +100,44 @@ def test_workers_read_zarr_by_themselves(mixed: Client, tmp_path: Path) -> None:
     found = climatology(stored, client=mixed)
     with use("numpy"):
         xr.testing.assert_allclose(found, climatology(given), rtol=1e-12)
+
+
+def store(given: xr.DataArray, place: Path) -> None:
+    """Packed into integers with a scale, as such data often is, and -32768 for what is missing."""
+    packing = {"dtype": "int16", "scale_factor": 2**-7, "add_offset": 285.0, "_FillValue": -32768}
+    given.rename("t2m").to_dataset().chunk(time=100, lat=2, lon=5).to_zarr(
+        place, zarr_format=2, consolidated=True, encoding={"t2m": packing}
+    )
+
+
+def test_a_variable_is_found_by_its_place_and_decoded(device: Backend, tmp_path: Path) -> None:
+    given = field()
+    store(given, tmp_path / "era5.zarr")
+    with xr.open_zarr(tmp_path / "era5.zarr") as stored:
+        wanted = climatology(stored["t2m"].load())
+    xr.testing.assert_allclose(climatology(tmp_path / "era5.zarr" / "t2m"), wanted, rtol=1e-12)
+    assert np.isnan(wanted["mean"][0, 2, 4])
+    with pytest.raises(AnalysisError, match="has the variables t2m, not 'tp'"):
+        climatology(tmp_path / "era5.zarr" / "tp")
+    assert float(wanted["mean"][0, 0, 0]) == pytest.approx(275, abs=3)
+
+
+def test_a_dataset_that_some_workers_see_is_read_by_those(mixed: Client, tmp_path: Path) -> None:
+    """A relative path: the worker ``gpu`` stands where it leads somewhere, nobody else does."""
+    given = field()
+    store(given, tmp_path / "era5.zarr")
+    at = [address_of(mixed, "gpu")]
+    before = mixed.run(os.getcwd, workers=at)
+    mixed.run(os.chdir, str(tmp_path), workers=at)
+    seen: list[Progress] = []
+    try:
+        found = climatology("era5.zarr/t2m", client=mixed, progress=seen.append)
+    finally:
+        mixed.run(os.chdir, *before.values(), workers=at)
+    assert seen[-1].by == {"a device that is none": seen[-1].total}
+    assert seen[-1].total > 1
+    with use("numpy"):
+        xr.testing.assert_allclose(found, climatology(tmp_path / "era5.zarr" / "t2m"), rtol=1e-12)
 
 
 @pytest.mark.parametrize("chunks", [None, (70, 2, 3)])

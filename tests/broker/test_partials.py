@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import xarray as xr
 from distributed import wait
 
 import jupyter_continuum as jc
@@ -51,14 +54,40 @@ def test_neighbours_are_kept_at_one_site(monkeypatch: pytest.MonkeyPatch) -> Non
     with jc.attach("main").get_client() as client:
         kept = jc.analysis.keep(analysis, x, client=client)
         wait(kept.chunks)
-        holders = client.who_has(list(kept.chunks))
-        sites = [site_of(holders[each.key][0]) for each in kept.chunks]
+        keys = [each.key for each in kept.chunks]
+        # Where each was to go: an idle site may have stolen some.
+        pinned = client.run_on_scheduler(
+            lambda dask_scheduler: [dask_scheduler.tasks[key].worker_restrictions for key in keys]
+        )
+        sites = [site for (site,) in ({site_of(at) for at in each} for each in pinned)]
         assert len(set(sites)) == 3
         assert sum(one != other for one, other in itertools.pairwise(sites)) == 2, sites
         found = jc.analysis.run(analysis, kept, client=client)
         np.testing.assert_array_equal(
             found.variance, jc.analysis.run(analysis, x, client=client).variance
         )
+
+
+@pytest.mark.usefixtures("standing")
+def test_a_climatology_needs_the_place_of_a_dataset_that_one_site_sees(tmp_path: Path) -> None:
+    """A relative path, which leads somewhere for the workers of ``north`` alone."""
+    time_ = np.arange("1999-01-01", "2009-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
+    values = np.random.default_rng(7).normal(size=(len(time_), 6, 8)) + 280
+    dims = ("time", "lat", "lon")
+    t2m = xr.DataArray(values, {"time": time_, "lat": np.arange(6.0)}, dims, name="t2m")
+    t2m.to_dataset().chunk(time=400).to_zarr(
+        tmp_path / "era5.zarr", zarr_format=2, consolidated=True
+    )
+    with jc.attach("main").get_client() as client:
+        north = [each for each in client.nthreads() if site_of(each) == "north"]
+        before = client.run(os.getcwd, workers=north)
+        client.run(os.chdir, str(tmp_path), workers=north)
+        try:
+            found = jc.analysis.climatology("era5.zarr/t2m", client=client)
+        finally:
+            for address, folder in before.items():
+                client.run(os.chdir, folder, workers=[address])
+    xr.testing.assert_allclose(found, jc.analysis.climatology(t2m), rtol=1e-12)
 
 
 def crossed(client: Any, analysis: Any, x: Any) -> tuple[Any, int]:
