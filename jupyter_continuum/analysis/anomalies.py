@@ -50,7 +50,10 @@ class RollingAnomalies(Analysis[tuple[Any, ...], Alarms]):
     summed in float64 about the mean of their own block, and combined as by Chan, Golub and LeVeque
     (doi:10.1080/00031305.1983.10483115). So an offset or a drift costs no digits, as it does with
     running sums: with values exact in float32 the variance is right to about
-    ``window * 2.2e-16 * (spread of two blocks)**2``.
+    ``window * 2.2e-16 * (spread of two blocks)**2``. A score has no unit, and neither has
+    ``threshold``.
+
+    AnalysisError for other than two axes, complex values, and a window of fewer than two values.
     """
 
     window: int

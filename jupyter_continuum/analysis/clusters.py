@@ -69,7 +69,11 @@ def k_means(
     A sample with a NaN or an infinity counts for nothing; `Clusters.nearest` wants none.
     Distances are computed about the mean of the centres, in the samples' precision: samples whose
     distances to two centres differ by less than some ``eps * features`` of the spread squared may
-    go to either. Sums are float64.
+    go to either. Sums are float64, so centres are right to the samples' own precision; inertia is
+    in the samples' unit squared.
+
+    AnalysisError for other than two axes, complex values, more clusters than samples, and where
+    every sample has a NaN or an infinity.
     """
     kept = keep(_Step(((0.0,),)), samples, client=client)
     if not 0 < number <= kept.shape[0]:

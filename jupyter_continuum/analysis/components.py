@@ -59,7 +59,10 @@ class PrincipalComponents(Analysis[tuple[Any, ...], Components]):
     sum of m products in float32 is wrong by some ``sqrt(m) * 6e-8`` of the product of the two
     deviations, here 8e-6: variances are right to that share of the *largest* variance, directions
     to that divided by the relative gap to the next variance (Davis and Kahan), means to the
-    precision's eps of the deviation.
+    precision's eps of the deviation. Directions have no unit, variances the samples' squared.
+
+    AnalysisError for other than two axes, more components than features, complex values, and fewer
+    than two samples without a NaN.
     """
 
     number: int

@@ -163,14 +163,18 @@ def quantiles(
     cut, and off by half a bin at most (and 4 float64 roundings of the ends): ``span / 131072`` for
     all values, ``span / 2048`` per cell unless ``bins`` says otherwise. Without ``span`` the
     extremes of the array are found first, in one more pass; a few far values then make the bins
-    wide. What falls beyond a given span is infinite, and still counts.
+    wide. What falls beyond a given span is infinite, and still counts. ``progress`` is told of each
+    pass.
+
+    AnalysisError for levels beyond 0 and 1, for a span without an end above its start, for more
+    than 2**20 bins, for complex values, and without a span where no value is finite.
 
     >>> found = quantiles(np.arange(1001.0), [0.5, 0.9])
     >>> bool((abs(found.value - [500, 900]) <= found.error).all())
     True
     """
     if span is None:
-        low, high = run(_Extremes(), array, client=client)
+        low, high = run(_Extremes(), array, client=client, progress=progress)
         if low > high:
             raise AnalysisError("No value is finite: there are no quantiles.")
     else:

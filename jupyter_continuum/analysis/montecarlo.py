@@ -145,7 +145,11 @@ def monte_carlo(
     the same draws whatever workers there are, bit for bit on every library, and with workers of one
     library the same result. Between libraries it differs by the rounding of ``sample`` and of sums
     in float64, of about ``2e-16 * log2(draws)`` of the values. A NaN among the values is in the
-    mean too.
+    mean too. Results are in the unit of the values; the draws are Threefry's (see `draws`), and
+    chunks are combined as by Chan, Golub and LeVeque.
+
+    AnalysisError for no draws or more than 2**48, for no dimension or more than 65535, and for
+    values of another shape.
 
     >>> found = monte_carlo(lambda xp, u: xp.sum(u * u, axis=1) < 1, 100_000, dimensions=2)
     >>> bool(abs(4 * found.mean[0] - 3.14159) < 4 * 3 * found.error[0])

@@ -30,11 +30,17 @@ class Segmentation(Analysis[dict[Span, Part], Regions]):
     Tiles see their neighbours as far as the kernel reaches, so smoothing does not know the cut.
     Each labels its own pixels and hands on its objects' sums and the labels on its sides; where two
     tiles have objects at the same place of their common side, those are one (union-find, on the
-    host). Labelling is SciPy's, or CuPy's where a worker has it; with torch the smoothed tile is
-    brought to the host for it.
+    host; Rosenfeld and Pfaltz 1966, doi:10.1145/321356.321357). Labelling is SciPy's, or CuPy's
+    where a worker has it; with torch the smoothed tile is brought to the host for it.
 
-    Smoothing is done in the image's precision: a pixel within some ``2 * axes * eps * taps`` of the
-    threshold may fall to either side. Sums over objects are float64.
+    Smoothing is done in the image's precision. Along each axis it is a sum of ``8 * sigma + 1``
+    products, each rounded twice, with weights that add up to one: a pixel whose smoothed value is
+    within ``2 * axes * (8 * sigma + 1) * eps`` of the threshold, in sizes of the largest value near
+    it, may fall to either side. Sums over objects are float64. Areas are in pixels, values in the
+    image's unit.
+
+    AnalysisError for other than two or three axes, complex values or a negative sigma, and where a
+    worker has no SciPy.
 
     The result has the objects' properties; `label_image` and `write_labels` make the image of them.
     """

@@ -48,6 +48,8 @@ class RadialSpectrum(Analysis[tuple[Any, ...], Spectrum]):
     rms error of about ``0.6 * eps * log2(n)`` (Gentleman and Sande 1966,
     doi:10.1145/1464291.1464352) of the *largest* amplitudes: in float32 a ring is right to some
     1e-6 of the strongest one.
+
+    AnalysisError for other than three axes, and for complex values.
     """
 
     spacing: float = 1.0
@@ -106,6 +108,9 @@ class Welch(Analysis[dict[Span, Any], Spectrum]):
 
     Segments are transformed in the series' own precision and summed in float64: as with
     `RadialSpectrum`, float32 is right to some 1e-6 of a series' strongest frequency.
+
+    AnalysisError for other than two axes, complex values, a segment of odd length, and series
+    shorter than one segment.
     """
 
     rate: float
