@@ -34,10 +34,11 @@ def read_plan(path: str | Path) -> Record:
     import yaml
     from pydantic import ValidationError
 
+    from jupyter_continuum.catalogue.document import parse
     from jupyter_continuum.planning.plan import Plan
 
     try:
-        content = yaml.safe_load(Path(path).read_text())  # JSON is YAML
+        content = parse(Path(path).read_text())  # JSON is YAML
     except OSError as error:
         raise PlanRefused(f"{path}: {error.strerror}. Is the name right?") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -19,6 +19,8 @@ def read_policy() -> Policy:
     import yaml
     from pydantic import ValidationError
 
+    from jupyter_continuum.catalogue.document import parse
+
     path = policy_path()
     try:
         text = path.read_text(encoding="utf-8")
@@ -27,7 +29,7 @@ def read_policy() -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         raise PlanRefused(f"{path} cannot be read ({error}), so nothing is launched.") from error
     try:
-        return Policy.model_validate(yaml.safe_load(text) or {})
+        return Policy.model_validate(parse(text) or {})
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise PlanRefused(f"{path} is not YAML, so nothing is launched: {reason}.") from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 
 def one_line(text: object, limit: int = 300) -> str:
@@ -24,4 +25,18 @@ def first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"]) or "the whole profile"
     got = "" if fault["type"] in {"missing", "extra_forbidden"} else f" (got {fault['input']!r})"
-    return f"{where}: {fault['msg']}{got}. Correct it and try again."
+    return f"{where}: {_said(fault)}{got}. Correct it and try again."
+
+
+def _said(fault: ErrorDetails) -> str:
+    from jupyter_continuum.catalogue.text import SITE_ID
+    from jupyter_continuum.planning.plan import NAME
+
+    signs = {NAME: 32, SITE_ID: 40}.get(fault.get("ctx", {}).get("pattern", ""))
+    if signs:
+        return f"It takes lower-case letters, digits and hyphens, at most {signs}, as in span-2"
+    known = {
+        "extra_forbidden": "there is no such field",
+        "tuple_type": "It takes a list, as in [EU, NO]",
+    }
+    return known.get(fault["type"], fault["msg"])

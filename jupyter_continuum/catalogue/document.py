@@ -89,7 +89,7 @@ def read(path: Path) -> Document:
         what = f"{path}, line {line}: this is not UTF-8. Save it as UTF-8."
         raise CatalogueError(what) from error
     try:
-        data = _build(_compose(text), set())
+        data = parse(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -99,6 +99,11 @@ def read(path: Path) -> Document:
     if not isinstance(data, dict):
         raise CatalogueError(f"{path}, line 1: a record is a mapping, as in `id: lumi`.")
     return Document(path, text, data)
+
+
+def parse(text: str) -> Any:  # plain data, None for an empty text
+    """The values of ``text``, which is YAML or JSON; yaml.YAMLError where it is neither."""
+    return _build(_compose(text), set())
 
 
 def _compose(text: str) -> yaml.Node | None:
