@@ -214,6 +214,11 @@ def climatology(
     if isinstance(field, str | Path):
         source = Variable.at(str(field))
         field = _frame(source, client)
+    if not hasattr(field, "dims"):
+        raise AnalysisError(
+            f"climatology reads an xarray.DataArray or a zarr path, not {type(field).__name__}. "
+            "ClimateStatistics takes months and years beside any array."
+        )
     time = field[field.dims[0]]
     if time.dtype.kind != "M":
         raise AnalysisError(

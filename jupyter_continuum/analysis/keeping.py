@@ -34,7 +34,8 @@ def keep(analysis: Analysis[Any, Any], array: Any, *, client: Any = None) -> Kep
         layout = analysis.layout(source.shape, np.dtype(source.dtype))
         if layout.halo:
             raise AnalysisError(
-                f"{type(analysis).__name__} needs neighbours: its array is not kept."
+                f"{type(analysis).__name__} needs neighbours: its array is not kept. "
+                "analysis.run() takes it as it is."
             )
         hands = crew.look()
         lengths = lengths_for(source, layout, hands)

@@ -56,7 +56,8 @@ class RadialSpectrum(Analysis[tuple[Any, ...], Spectrum]):
 
     def layout(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Layout:
         if len(shape) != 3:
-            raise AnalysisError(f"Images have the shape (images, rows, columns), not {shape}.")
+            one = " One image is image[None]." if len(shape) == 2 else ""
+            raise AnalysisError(f"Images have the shape (images, rows, columns), not {shape}.{one}")
         return Layout(axes=(0,), working=6)
 
     def partial(self, xp: Any, block: Any, chunk: Chunk) -> Any:

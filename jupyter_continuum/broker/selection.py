@@ -24,9 +24,17 @@ def select_offers(
     """Offers that fit, those that can be launched first.
 
     ``gpu`` is a vendor or a part of a model; ``"any"`` or True means any GPU, False none.
-    Unknown never fits: an offer whose country is unknown is in no country.
+    Unknown never fits: an offer whose country is unknown is in no country. A site that is not among
+    ``sites``, or a country that is no code, is Unknown.
     """
-    offers = [offer for record in sites for offer in record["offers"]]
+    records = list(sites)
+    if site is not None and site not in (known := [record["id"] for record in records]):
+        from jupyter_continuum.catalogue.catalogue import alike  # costs pydantic
+
+        raise Unknown(f"No site in service is called {site!r}. {alike(site, known, 'sites')}")
+    if country is not None and len(country) != 2:
+        raise Unknown(f"A country is two letters, such as FI, not {country!r}.")
+    offers = [offer for record in records for offer in record["offers"]]
     kept = [
         offer
         for offer in offers

@@ -37,6 +37,8 @@ def launch(options: Namespace) -> int:
         cluster = broker.call("launch", on_event=answer, plan=plan, accept=options.accept)
         progress.watch(cluster)
         if not options.no_wait:
+            if not progress.settled:
+                note(f"{cluster['name']} can be attached to already; Ctrl-C ends this view of it.")
             for event in broker.events():
                 answer(event)
                 if progress.settled:
@@ -67,8 +69,8 @@ def dry_run(plan: Record, accept: list[str], *, json: bool) -> int:
         return 0
     for group in found["groups"]:
         say(
-            f"==> {group['group']}: {group['jobs']} jobs, {group['workers']} workers "
-            f"on {group['offer']} <=="
+            f"==> {group['group']}: {counted(group['jobs'], 'job')}, "
+            f"{counted(group['workers'], 'worker')} on {group['offer']} <=="
         )
         say(group["script"].rstrip())
         say(as_text(("EXPECTED", "", "HOW IT IS KNOWN"), expected(group)))
@@ -102,9 +104,13 @@ def expected(group: Record) -> list[tuple[str, str | None, str]]:
     ]
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _basis(known: Record) -> str:
     source = f"{known['kind']}: {known['source']}" if known["source"] else known["reason"]
-    return f"{source} {known['record']}" if known.get("record") else source
+    return f"{source.rstrip('.')}. {known['record']}" if known.get("record") else source
 
 
 def say_parity(view: Record) -> None:

@@ -10,7 +10,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 import jupyter_continuum as jc
 from jupyter_continuum.cli.arguments import parse
-from jupyter_continuum.cli.commands import run
+from jupyter_continuum.cli.commands import HOME, run
 from jupyter_continuum.errors import ContinuumError
 from jupyter_continuum.table import clean
 
@@ -39,6 +39,8 @@ class ContinuumMagics(Magics):
         except SystemExit as end:
             if not end.code:  # --help
                 return None
+            if words[0] not in HOME:
+                raise UsageError("`%continuum --help` lists all words.") from None
             raise UsageError(f"`%continuum {words[0]} --help` lists what it takes.") from None
         try:
             status = run(options)

@@ -33,6 +33,13 @@ def teach(options: Namespace) -> int:
     views = open_class(classroom, note if options.json else say, accept=options.accept)
     if options.json:
         print_json(views)
+    elif classroom.cluster is not None:
+        name = classroom.cluster.name
+        say(
+            f"In a notebook, `jc.attach({name!r})` has it; `jupyter continuum stop {name}` ends it."
+        )
+    else:
+        say("`jupyter continuum launch --on SITE/OFFER` makes a cluster of them.")
     return 0
 
 

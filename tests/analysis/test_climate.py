@@ -165,6 +165,8 @@ def test_what_does_not_fit_is_a_sentence() -> None:
     with use("numpy"):
         with pytest.raises(AnalysisError, match="brings time to the front"):
             climatology(field().transpose("lat", "lon", "time"))
+        with pytest.raises(AnalysisError, match="reads an xarray"):
+            climatology(np.zeros((48, 4)))
         with pytest.raises(AnalysisError, match="4 time steps"):
             run(ClimateStatistics((1, 2), (0.0, 0.1)), np.zeros((4, 2)))
         with pytest.raises(AnalysisError, match="1 to 12"):

@@ -49,6 +49,7 @@ def test_it_attaches_the_notebook(cluster: str, tmp_path: Path) -> None:
         ("attach nobody", "nobody"),
         ("stop nobody", "nobody"),
         ("offers --color", "`%continuum offers --help` lists what it takes."),
+        ("ofers --gpu", "`%continuum --help` lists all words."),
         ("attach one two", "takes one cluster"),
         ("demo", "in a terminal"),
         ("stop 'span", "close what you quote"),
