@@ -52,6 +52,14 @@ def sweep_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
         metavar="SITE[/GROUP]",
         help="have the kernels on the cluster's workers there, where the data is",
     )
+    add(
+        "--with",
+        dest="files",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="with --at: a file or folder beside the notebook that goes along; repeat for more",
+    )
     add("--output", metavar="DIR", help="NOTEBOOK-sweep beside it when left out")
     add("--resume", action="store_true", help="refuse to start anew: run only what is missing")
     add(

@@ -36,9 +36,13 @@ def sweep(options: Namespace) -> int:
     if (jobs is not None and jobs < 1) or options.retries < 0:
         raise RunError("--jobs is at least 1, --retries at least 0. Correct it and try again.")
     axes, fixed = axes_of(options.parameter), merge(options.parameters, [])
-    prepared = prepare(notebook, axes, fixed, options.kernel)
+    if options.files and not options.at:
+        raise RunError("--with goes with --at SITE: here the notebook has all that lies beside it.")
+    prepared = prepare(notebook, axes, fixed, options.kernel, options.files)
     output = Path(options.output or notebook.with_name(f"{notebook.stem}-sweep"))
     shown = _Shown(to_error=options.json)
+    if left_out := prepared.sent.left_out:
+        shown.line(f"Left out of --with: {', '.join(left_out)}.")
     try:
         records = perform(
             prepared,

@@ -105,7 +105,7 @@ def _walk(root: Path) -> tuple[list[Path], list[str]]:
     files: list[Path] = []
     left_out: list[str] = []
     total = 0
-    for path in _within(root, left_out):
+    for path in within(root, left_out):
         if path.suffix in COMPILED:
             raise ContinuumError(
                 f"{path.relative_to(root.parent)} is compiled for this machine. Bring it into the "
@@ -124,7 +124,7 @@ def _walk(root: Path) -> tuple[list[Path], list[str]]:
     return files, left_out
 
 
-def _within(root: Path, left_out: list[str]) -> Iterator[Path]:
+def within(root: Path, left_out: list[str]) -> Iterator[Path]:
     """Files of it, the same order each time; what is skipped is added to ``left_out``.
 
     Hidden files hold keys and histories, virtual environments another machine's packages.

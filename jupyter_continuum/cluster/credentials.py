@@ -152,5 +152,16 @@ class Purse:
             else:
                 os.environ[name] = value
 
+    def held(self) -> dict[str, str]:
+        """What was taken, while it is valid."""
+        return {name: os.environ[name] for name in list(self._before) if name in os.environ}
+
+    def environment_without(self) -> dict[str, str]:
+        """This process's environment as it is when nothing is shared."""
+        taken = dict(self._before)
+        before = {name: value for name, value in taken.items() if value is not None}
+        names = [name for name in list(os.environ) if name not in taken]
+        return {name: os.environ.get(name, "") for name in names} | before
+
     def __repr__(self) -> str:
         return f"<{len(self._before)} credentials>"

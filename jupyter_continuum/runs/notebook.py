@@ -50,6 +50,15 @@ def validated(text: str) -> Notebook:
     return notebook
 
 
+def without_outputs(notebook: Notebook) -> str:
+    """As JSON, without what an earlier run of it printed."""
+    copy = json.loads(json.dumps(notebook))
+    for cell in copy["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return json.dumps(copy)
+
+
 def kernel_of(notebook: Notebook, path: Path, name: str | None) -> tuple[str, str]:
     """Name and language of the kernel ``name``, or of the notebook's own. RunError for none."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel

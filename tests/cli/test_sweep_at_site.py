@@ -15,8 +15,10 @@ import pytest
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.cli import main
+from jupyter_continuum.workbench.cluster import Cluster
 from tests.cli.commands import COMMAND, continuum, launch_span, names
 from tests.cli.test_sweep import SECONDS, SUM, rows, sweep
+from tests.conftest import RunningBroker
 from tests.runs.notebooks import SEEN, SPOILED, outputs, write
 
 
@@ -98,9 +100,9 @@ def test_a_cell_a_kernel_and_a_worker_that_fail_end_no_sweep(cluster: str, tmp_p
 
 
 BOUNDED = (
-    "import jupyter_continuum as jc\nfrom jupyter_continuum.runs.sweep import on_node\n"
-    "most = 1000 if n == 1 else on_node.MOST_BYTES\n"
-    "def bound(): on_node.MOST_BYTES = most\n"
+    "import jupyter_continuum as jc\nfrom jupyter_continuum.runs.sweep import node\n"
+    "most = 1000 if n == 1 else node.MOST_BYTES\n"
+    "def bound(): node.MOST_BYTES = most\n"
     "with jc.attach().get_client() as client: client.run(bound)"
 )
 """Sets the bound in the worker, in run 1 to what no notebook keeps, then back."""
@@ -113,15 +115,78 @@ def test_a_notebook_that_is_too_large_stays_at_the_site(cluster: str, tmp_path: 
     found = rows(tmp_path / "a-sweep")
     assert [row["status"] for row in found] == ["failed", "completed"], found
     assert "do not come back. Write large results to a file at the site." in found[0]["error"]
-    kept = [path.name for path in (tmp_path / "a-sweep" / "notebooks").iterdir()]
-    assert kept == ["2.ipynb"]
+    of_first, of_second = (tmp_path / "a-sweep" / "notebooks" / f"{n}.ipynb" for n in (1, 2))
+    assert '"end_time": "' in of_second.read_text()
+    # What came back while it went on may be there.
+    assert not of_first.exists() or '"end_time": "' not in of_first.read_text()
+
+
+SECRET = "hunter2-e1f6"
+GIVEN = """
+import os, subprocess
+import jct_sent, jct_uploaded
+from pathlib import Path
+jc.record("sent", jct_sent.value + int(Path("data/one.txt").read_text()))
+jc.record("uploaded", jct_uploaded.value)
+jc.record("key", os.environ.get("JCT_KEY", "").endswith("e1f6"))
+child = subprocess.run(["sh", "-c", "echo $JCT_KEY"], capture_output=True)
+jc.record("child", child.stdout != b"\\n")
+of_processes = b"".join(
+    path.read_bytes()
+    for pattern in ("[0-9]*/cmdline", "self/environ", f"{os.getppid()}/environ")
+    for path in Path("/proc").glob(pattern) if path.exists()
+)
+jc.record("shown", ("hunter2" + "-e1f6").encode() in of_processes)
+with jc.attach().get_client() as client:
+    client.sync(client.scheduler.continuum_revoke)
+"""
+"""In run 2 the credentials that run 1 had are taken back."""
+
+
+def test_files_uploaded_code_and_credentials_reach_kernels_at_a_site(
+    cluster: str, shared_broker: RunningBroker, tmp_path: Path
+) -> None:
+    notebook = write(tmp_path / "a.ipynb", "import jupyter_continuum as jc", GIVEN)
+    words = (str(notebook), "-p", "n", "1:2", "--on", cluster, "--at", "lab", "--jobs", "1")
+    (tmp_path / "jct_sent.py").write_text("value = 40")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "one.txt").write_text("2")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "jct_uploaded.py").write_text("value = 7")
+    span = Cluster(cluster)
+    span.upload(tmp_path / "elsewhere" / "jct_uploaded.py")
+    ran = sweep(*words)
+    assert ran.status == 1
+    assert "lab: the notebook imports jct_sent from its own folder, which is not there." in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+    span.share_credentials({"JCT_KEY": SECRET})
+    files = ("--with", str(tmp_path / "jct_sent.py"), "--with", str(tmp_path / "data"))
+    ran = sweep(*words, *files)
+    assert (ran.status, ran.err) == (0, "")
+    found = rows(tmp_path / "a-sweep")
+    assert [row["outputs.sent"] for row in found] == ["42", "42"]
+    assert [row["outputs.uploaded"] for row in found] == ["7", "7"]
+    assert [row["outputs.key"] for row in found] == ["true", "false"]
+    assert [row["outputs.child"] for row in found] == ["true", "false"]
+    assert [row["outputs.shown"] for row in found] == ["false", "false"]
+    of_us = [path for path in (tmp_path, shared_broker.state) for path in path.rglob("*")]
+    assert not [path for path in of_us if path.is_file() and SECRET in read(path)]
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except FileNotFoundError:  # of something that ended just now
+        return ""
 
 
 WAITS = (
     "import os, time\nfrom pathlib import Path\n"
-    "if n == 2:\n"
+    "with Path(folder, 'began').open('a') as file: file.write(f'{n} ')\n"
+    "print('so far')",
+    "if n == 2 and not Path(folder, 'go').exists():\n"
     "    Path(folder, 'begun').touch()\n"
-    "    time.sleep(600)"
+    "    time.sleep(600)",
 )
 
 
@@ -132,22 +197,27 @@ def test_no_kernel_outlives_its_sweep(
     cluster: str, tmp_path: Path, number: int, status: int
 ) -> None:
     running = begun(tmp_path, "--on", cluster)
+    partial = tmp_path / "a-sweep" / "notebooks" / "2.ipynb"
     try:
         assert kernels()
+        if number == signal.SIGKILL:
+            until(partial.exists)  # it comes every few seconds
         running.send_signal(number)
         _, err = running.communicate(timeout=SECONDS)
     finally:
         running.kill()
     assert running.returncode == status, err
     until(lambda: kernels() == [])
+    assert "so far" in outputs(partial)
     if number == signal.SIGINT:
         assert "The sweep was interrupted" in err
+        assert "the run was interrupted" in outputs(partial)
         assert [row["run"] for row in rows(tmp_path / "a-sweep")] == ["1"]
 
 
 def begun(folder: Path, *words: str) -> subprocess.Popen[str]:
     """A sweep whose second run is under way."""
-    notebook = write(folder / "a.ipynb", WAITS, parameters=f"n = 0\nfolder = {str(folder)!r}")
+    notebook = write(folder / "a.ipynb", *WAITS, parameters=f"n = 0\nfolder = {str(folder)!r}")
     running = subprocess.Popen(
         [*COMMAND, "sweep", str(notebook), "-p", "n", "1:3", "--at", "lab", "--jobs", "1", *words],
         stdin=subprocess.DEVNULL,
@@ -164,7 +234,7 @@ def test_when_the_site_is_lost_what_has_ended_is_kept_and_the_rest_runs_later(
 ) -> None:
     ran = continuum("launch", "--on", "lab/cpu", "--name", "lost")
     assert ran.status == 0, ran.err
-    running = begun(tmp_path, "--on", "lost")
+    running = begun(tmp_path, "--on", "lost", "--retries", "0")
     try:
         call_broker("scale", name="lost", group="lab", jobs=0)
         _, err = running.communicate(timeout=SECONDS)
@@ -175,8 +245,15 @@ def test_when_the_site_is_lost_what_has_ended_is_kept_and_the_rest_runs_later(
     assert "lab is lost to this sweep" in err
     assert "the same command runs what is missing" in err
     assert len(err.strip().splitlines()) == 1
-    assert [row["run"] for row in rows(tmp_path / "a-sweep")] == ["1"]
+    first, second = rows(tmp_path / "a-sweep")
+    assert [each["status"] for each in (first, second)] == ["completed", "died"]
+    assert second["error"].startswith("The worker at lab that had this run was lost: "), second
     assert names() == [cluster]
+    (tmp_path / "go").touch()
+    words = ("-p", "n", "1:3", "--on", cluster, "--at", "lab", "--retry-errors", "--resume")
+    ran = sweep(str(tmp_path / "a.ipynb"), *words)
+    assert (ran.status, ran.err) == (0, "")
+    assert sorted((tmp_path / "began").read_text().split()) == ["1", "2", "2", "3"]
 
 
 @pytest.mark.parametrize(

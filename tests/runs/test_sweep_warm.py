@@ -54,6 +54,8 @@ def order(notebook: Path, number: int, sockets: Path, **fields: Any) -> Order:
         native=False,
         sockets=str(sockets),
         env={},
+        first=[],
+        last=[],
     )
     made.update(fields)  # type: ignore[typeddict-item]
     return made

@@ -3,76 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.broker.selection import CLUSTER_VARIABLE
-from jupyter_continuum.broker.waiting import wait_for_workers
-from jupyter_continuum.errors import ContinuumError, RunError
-from jupyter_continuum.runs.lending import Others, Tell
-from jupyter_continuum.runs.notebook import read_notebook
 from jupyter_continuum.runs.sweep import on_node
 from jupyter_continuum.runs.sweep.folder import Folder, write_in_one_step
-from jupyter_continuum.runs.sweep.location import groups_at
-from jupyter_continuum.runs.sweep.order import Ended, Order
-from jupyter_continuum.runs.sweep.parcel import died, opened
+from jupyter_continuum.runs.sweep.node import Sheet
+from jupyter_continuum.runs.sweep.order import Ended, Order, died
+from jupyter_continuum.runs.sweep.parcel import notebooks, opened
+from jupyter_continuum.runs.sweep.site_workers import SiteWorkers
 from jupyter_continuum.table import cell, clean
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-LOOK_SECONDS = 1.0
-"""So often the broker is asked which workers there are."""
+PARTIAL_SECONDS = 5.0
+"""So often what there is of notebooks under way comes back."""
 END_SECONDS = 30
 """So long workers may take to say that no kernel is left; those that do not are cut off."""
-GONE = ("ended", "failed", "lost")
+Heard = Callable[[], tuple[int, Ended] | None]
+"""What somebody at the site said, to be taken in by the sweep's own thread."""
 
 
 @dataclass(slots=True)
 class Running:
     worker: str
     """Its address."""
+    name: str
+    """What the broker calls it."""
     future: Future[Any]
 
 
 class AtSite:
     """Ends with its context: no kernel is left at the site then."""
 
-    def __init__(
-        self,
-        at: str,
-        cluster: str,
-        folder: Folder,
-        modules: Sequence[str],
-        *,
-        tell: Tell,
-        others: Others | None,
-    ) -> None:
-        self.site = at.partition("/")[0]
-        self._at, self._cluster, self._folder = at, cluster, folder
-        self._tell, self._others = tell, others
-        self._sheet = on_node.Sheet(
-            sweep=f"sweep-{secrets.token_hex(6)}",
-            notebook=_without_outputs(folder),
-            modules=tuple(modules),
-            cluster_variable=(CLUSTER_VARIABLE, cluster),
-        )
-        self._ready: dict[str, int] = {}
-        """Threads of each worker that takes runs, by address."""
-        self._alive: set[str] = set()
-        """Workers that may still end a run."""
+    def __init__(self, workers: SiteWorkers, sheet: Sheet, folder: Folder) -> None:
+        self.site = workers.site
+        self._workers, self._sheet, self._folder = workers, sheet, folder
         self._running: dict[int, Running] = {}
         self._attempts = 0
-        self._answers: SimpleQueue[tuple[int, Future[Any], Any]] = SimpleQueue()
-        self._due = 0.0
+        self._heard: SimpleQueue[Heard] = SimpleQueue()
+        self._partials_due = 0.0
+        self._asking = False
+        """Whether notebooks are on their way."""
         self._stack = ExitStack()
         self._client: Client
 
@@ -80,8 +60,8 @@ class AtSite:
         from jupyter_continuum.cluster.attach import Attachment, open_client
         from jupyter_continuum.cluster.security import make_identity
 
-        identity = make_identity(f"sweep on {self._cluster}")
-        answer = call_broker("attach", name=self._cluster, csr=identity.request)
+        identity = make_identity(f"sweep on {self._workers.cluster}")
+        answer = call_broker("attach", name=self._workers.cluster, csr=identity.request)
         attachment = Attachment.from_answer(answer)
         self._client = self._stack.enter_context(
             open_client(attachment, identity, set_as_default=False)
@@ -100,57 +80,101 @@ class AtSite:
             self._stack.close()
 
     def slots(self) -> int:
-        return sum(self._ready.values())
+        return sum(self._workers.fit.values())
 
     def wait_until_ready(self) -> None:
-        """Return when there is a worker that can run them. RunError when it lacks a package."""
-        self._look()
-        found = self._client.run(on_node.lacking, workers=list(self._ready))
-        if missing := sorted({name for names in found.values() for name in names}):
-            words = " ".join(f"--with {name}" for name in on_node.NEEDED)
-            raise RunError(
-                f"{self.site}: the worker environment has no {' and no '.join(missing)}, which "
-                f"kernels there need. `jupyter continuum prepare {self.site} {words}` builds one "
-                "that has them, for clusters that are launched then."
-            )
+        while not self.slots():
+            self.ended(self._workers.look_seconds)
 
     def run(self, order: Order) -> None:
         number = order["number"]
         taken = [each.worker for each in self._running.values()]
-        worker = min(self._ready, key=lambda each: taken.count(each) - self._ready[each])
+        fit = self._workers.fit
+        worker = min(fit, key=lambda each: taken.count(each) - fit[each])
         self._attempts += 1
         future = self._client.submit(
             on_node.perform,
-            self._sheet,
+            self._sheet.sweep,
             number,
             order["parameters"],
             key=f"{self._sheet.sweep}-{number}-{self._attempts}",
             workers=[worker],
             pure=False,
         )
-        self._running[number] = Running(worker, future)
+        self._running[number] = Running(worker, self._workers.names[worker], future)
+        self._call(self._hear, number, future)
+
+    def ended(self, seconds: float) -> tuple[int, Ended] | None:
+        if self._workers.are_due():
+            self._look()
+        if (number := self._lost()) is not None:
+            running = self._running.pop(number)
+            running.future.cancel()
+            why = self._workers.why(running.name)
+            return number, died(f"The worker at {self.site} that had this run was lost: {why}.")
+        try:
+            heard = self._heard.get(timeout=seconds)
+        except Empty:
+            return None
+        return heard()
+
+    def again(self) -> None:
+        """Nothing: the site's own warm processes are started again there."""
+
+    def _lost(self) -> int | None:
+        """A run whose worker is no more."""
+        alive = self._workers.alive
+        return next(
+            (each for each in self._running if self._running[each].worker not in alive), None
+        )
+
+    def _look(self) -> None:
+        """Who is there; whoever is new is brought what runs need."""
+        for worker in self._workers.look(busy=bool(self._running)):
+            self._call(self._bring, worker)
+        if self._running and not self._asking and time.monotonic() >= self._partials_due:
+            self._asking = True
+            self._call(self._ask, {each.worker for each in self._running.values()})
+
+    def _call(self, coroutine: Callable[..., Any], *arguments: Any) -> None:
+        """Have it run where the client does; what it hears comes by ``self._heard``."""
         loop: Any = self._client.loop  # Tornado's
-        loop.add_callback(self._hear, number, future)
+        loop.add_callback(coroutine, *arguments)
+
+    async def _at(self, function: Callable[..., Any], what: Any, workers: Iterable[str]) -> Any:
+        """What each of them answers, which may be an exception; nothing of those that are lost."""
+        try:
+            answers = await self._client._run(
+                function, what, workers=list(workers), on_error="return"
+            )
+        except OSError:
+            return {}  # the broker says what became of them
+        return {each: answers[each] for each in answers if not isinstance(answers[each], OSError)}
+
+    async def _bring(self, worker: str) -> None:
+        answers = await self._at(on_node.bring, self._sheet, [worker])
+        self._heard.put(partial(self._workers.take, worker, answers.get(worker)))
 
     async def _hear(self, number: int, future: Future[Any]) -> None:
         try:
             answer = await self._client.gather(future, asynchronous=True)
         except (Exception, asyncio.CancelledError) as error:  # of the task, or of the cluster
             answer = error
-        self._answers.put((number, future, answer))
+        self._heard.put(partial(self._take, number, future, answer))
 
-    def ended(self, seconds: float) -> tuple[int, Ended] | None:
-        if time.monotonic() >= self._due:
-            self._look()
-        if (number := self._lost()) is not None:
-            self._running.pop(number).future.cancel()
-            return number, died(
-                f"The worker at {self.site} that had this run was lost, and its notebook with it."
-            )
-        try:
-            number, future, answer = self._answers.get(timeout=seconds)
-        except Empty:
-            return None
+    async def _ask(self, workers: set[str]) -> None:
+        answers = await self._at(on_node.changed, self._sheet.sweep, workers)
+        self._heard.put(partial(self._keep, answers))
+
+    def _keep(self, answers: dict[str, Any]) -> None:
+        """What there is of the notebooks of runs under way, by worker."""
+        for worker, answer in answers.items():
+            for number, text in notebooks(answer).items():
+                if number in self._running and self._running[number].worker == worker:
+                    write_in_one_step(self._folder.notebook(number), text)
+        self._asking, self._partials_due = False, time.monotonic() + PARTIAL_SECONDS
+
+    def _take(self, number: int, future: Future[Any], answer: Any) -> tuple[int, Ended] | None:
         running = self._running.get(number)
         if running is None or running.future is not future:
             return None  # it was given up
@@ -158,15 +182,10 @@ class AtSite:
         future.release()
         if isinstance(answer, BaseException):
             return number, died(f"At {self.site}: {cell(answer)[:300] or type(answer).__name__}")
+        if answer is None:
+            self._workers.forget(running.worker)
+            return number, died(f"The worker at {self.site} that had this run began anew.")
         return number, self._unpack(number, answer)
-
-    def _lost(self) -> int | None:
-        """A run whose worker is no more."""
-        lost = (each for each in self._running if self._running[each].worker not in self._alive)
-        return next(lost, None)
-
-    def again(self) -> None:
-        """Nothing: the site's own warm processes are started again there."""
 
     def _unpack(self, number: int, answer: Any) -> Ended:
         try:
@@ -180,56 +199,17 @@ class AtSite:
             write_in_one_step(self._folder.notebook(number), parcel.notebook)
         return parcel.ended
 
-    def _look(self) -> None:
-        """Which workers there are; waits when there are none, and nothing is under way.
-
-        RunError when none can come any more.
-        """
-        while True:
-            self._due = time.monotonic() + LOOK_SECONDS
-            groups = groups_at(self._at, call_broker("cluster", name=self._cluster)["groups"])
-            workers = [each for group in groups for each in group["workers"] if each["address"]]
-            self._alive = {each["address"] for each in workers if each["state"] not in GONE}
-            self._ready = {
-                each["address"]: each["threads"] or 1
-                for each in workers
-                if each["state"] == "ready"
-            }
-            if self._ready or self._running:
-                return
-            names = [group["name"] for group in groups]
-            try:
-                wait_for_workers(
-                    self._cluster, 1, among=names, tell=self._tell, others=self._others
-                )
-            except ContinuumError as error:
-                raise RunError(
-                    f"{self._at} is lost to this sweep: {error} What has ended is kept, and the "
-                    "same command runs what is missing on a cluster that has workers there."
-                ) from error
-
     def _end(self) -> None:
+        if self._workers.alive:
+            # One that is lost meanwhile has ended them already.
+            with suppress(TimeoutError, OSError):
+                answers = self._client.sync(
+                    self._at,
+                    on_node.end,
+                    self._sheet.sweep,
+                    self._workers.alive,
+                    callback_timeout=END_SECONDS,
+                )
+                self._keep(answers)
         for running in self._running.values():
             running.future.cancel()
-        alive = list(self._alive)
-        if not alive:
-            return
-        # One that is lost meanwhile has ended them already.
-        with suppress(TimeoutError, OSError):
-            self._client.sync(
-                self._client._run,
-                on_node.end,
-                self._sheet.sweep,
-                workers=alive,
-                on_error="ignore",
-                callback_timeout=END_SECONDS,
-            )
-
-
-def _without_outputs(folder: Folder) -> str:
-    """The notebook as it travels: what an earlier run of it printed stays here."""
-    notebook = json.loads(json.dumps(read_notebook(folder.source)))
-    for each in notebook["cells"]:
-        if each["cell_type"] == "code":
-            each["outputs"], each["execution_count"] = [], None
-    return json.dumps(notebook)

@@ -25,7 +25,7 @@ from jupyter_continuum.runs.kernel_manager import QuietKernelManager
 from jupyter_continuum.runs.signals import ended_by_signals
 from jupyter_continuum.runs.sweep.folder import write_in_one_step
 from jupyter_continuum.runs.sweep.kernel import Fork, ForkedKernelManager, Task, fork_kernel
-from jupyter_continuum.runs.sweep.order import Ended, Order, outcome_path
+from jupyter_continuum.runs.sweep.order import Ended, Order, died, outcome_path
 from jupyter_continuum.runs.sweep.warm_client import WarmClient
 
 ENGINE = "continuum-sweep"
@@ -46,13 +46,18 @@ def run(order: Order, telling: int, plain: frozenset[str]) -> Task | None:
     """
     started = time.monotonic()
     kernel: Fork | None = None
+    why = ""
     if order["forked"]:
-        forked = fork_kernel(plain)
-        if not isinstance(forked, Fork):
-            return forked
-        kernel = forked
-        os.write(telling, str(kernel.pid).encode())
-    ended = _perform(order, kernel)
+        try:
+            forked = fork_kernel(plain, order["first"], order["last"])
+        except OSError as error:
+            why = f"No process can be started for its kernel: {error.strerror}."
+        else:
+            if not isinstance(forked, Fork):
+                return forked
+            kernel = forked
+            os.write(telling, str(kernel.pid).encode())
+    ended = died(why) if why else _perform(order, kernel)
     ended["seconds"] = round(time.monotonic() - started, 3)
     write_in_one_step(outcome_path(order["sockets"], order["number"]), json.dumps(ended))
     os._exit(0)

@@ -41,6 +41,17 @@ def early_modules(notebook: Notebook, folder: Path) -> list[str]:
     return [name for name in wanted if find_spec(name.partition(".")[0]) is not None]
 
 
+def beside(notebook: Notebook, folder: Path) -> list[str]:
+    """Modules that its cells import at their top level, and that lie in its ``folder``."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    tops = {name.partition(".")[0] for source in sources for name in _imported(source)}
+    return sorted(
+        name
+        for name in tops
+        if (folder / f"{name}.py").exists() or any((folder / name).glob("*.py"))
+    )
+
+
 def _imported(source: str) -> Iterable[str]:
     """Modules that a cell imports at its top level."""
     for statement in _statements(source):

@@ -64,21 +64,22 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
 
-def fork_kernel(plain: frozenset[str]) -> Fork | Task:
+def fork_kernel(plain: frozenset[str], first: list[str], last: list[str]) -> Fork | Task:
     """In this process the kernel to be; in the forked one, what it has to do.
 
-    ``plain`` are the modules that a kernel has when the notebook's folder joins its path.
+    ``plain`` are the modules that a kernel has when the notebook's folder joins its path, and
+    with it the folders ``first`` and ``last``. Raises OSError.
     """
     orders, ours = os.pipe()
     pid = fork()
     if pid == 0:
         close_all_but(orders)
-        return lambda: _become_kernel(orders, plain)
+        return lambda: _become_kernel(orders, plain, first, last)
     os.close(orders)
     return Fork(pid, ours)
 
 
-def _become_kernel(orders: int, plain: frozenset[str]) -> None:
+def _become_kernel(orders: int, plain: frozenset[str], first: list[str], last: list[str]) -> None:
     """Be what ``python -m ipykernel_launcher`` is, up to the end of the process."""
     shared = frozenset(sys.modules)
     with os.fdopen(orders) as file:
@@ -97,7 +98,9 @@ def _become_kernel(orders: int, plain: frozenset[str]) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _draw_anew()
-    _forget_hidden(Path.cwd(), plain)
+    sys.path[:] = [*first, *sys.path, *last]
+    for folder in (Path.cwd(), *map(Path, first)):
+        _forget_hidden(folder, plain)
     from ipykernel.kernelapp import IPKernelApp
 
     # Its default was read from the environment of this process when it was imported.

@@ -23,6 +23,10 @@ class Order(TypedDict):
     sockets: str
     """A folder of this person alone, for a short time."""
     env: dict[str, str]
+    first: list[str]
+    """Folders where the kernel looks for modules before all others, save its own."""
+    last: list[str]
+    """And after all others."""
 
 
 class Ended(TypedDict):
@@ -38,3 +42,10 @@ class Ended(TypedDict):
 def outcome_path(sockets: str | Path, number: int) -> Path:
     """Where what became of a run is written, since a pipe holds only so much."""
     return Path(sockets) / f"{number}.ended"
+
+
+def died(why: str) -> Ended:
+    return Ended(state="died", error=why, outputs={}, seconds=0)
+
+
+LOST = died("The process that runs are forked from has ended; memory may have run out.")

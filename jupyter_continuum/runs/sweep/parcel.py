@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_continuum.runs.notebook import validated
-from jupyter_continuum.runs.sweep.on_node import LOG_BYTES, MOST_BYTES
+from jupyter_continuum.runs.sweep.node import LOG_BYTES, MOST_BYTES
 from jupyter_continuum.runs.sweep.order import Ended
 from jupyter_continuum.table import cell
 
@@ -52,8 +52,20 @@ def opened(answer: Any) -> Opened:
     return Opened(ended, notebook, log)
 
 
-def died(why: str) -> Ended:
-    return Ended(state="died", error=why, outputs={}, seconds=0)
+def notebooks(answer: Any) -> dict[int, str]:
+    """What there is of the notebooks of runs under way, of those that are whole files."""
+    found = answer.items() if isinstance(answer, dict) else ()
+    return {number: text for number, text in found if _is_notebook(number, text)}
+
+
+def _is_notebook(number: Any, text: Any) -> bool:
+    if not isinstance(number, int) or not isinstance(text, str) or len(text) > MOST_BYTES:
+        return False
+    try:
+        validated(text)
+    except ValueError:
+        return False  # papermill was writing it just then; it comes again
+    return True
 
 
 def _json(text: str) -> Any:

@@ -102,11 +102,18 @@ def serve() -> Callable[[], Any] | None:
                 return None
             order = json.loads(line)
             told, telling = os.pipe()
-            if (pid := fork()) == 0:
-                close_all_but(telling)
-                return lambda: runs.run(order, telling, plain)
+            try:
+                pid = fork()
+            except OSError as error:  # so many processes, or so much memory, and no more
+                os.close(told)
+                why = f"No process can be started: {error.strerror}."
+                _send(answers, {"number": order["number"], "code": 1, "why": why})
+            else:
+                if pid == 0:
+                    close_all_but(telling)
+                    return lambda: runs.run(order, telling, plain)
+                children[told] = Child(order["number"], pid)
             os.close(telling)
-            children[told] = Child(order["number"], pid)
 
 
 def _import(names: Iterable[str]) -> None:

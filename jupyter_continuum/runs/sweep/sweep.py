@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jupyter_continuum.broker.selection import CLUSTER_VARIABLE
 from jupyter_continuum.paths import socket_dir
 from jupyter_continuum.runs.choosing import Use
 from jupyter_continuum.runs.lending import Others, Tell, cluster_for
-from jupyter_continuum.runs.notebook import kernel_of, read_notebook
+from jupyter_continuum.runs.notebook import kernel_of, read_notebook, without_outputs
 from jupyter_continuum.runs.parameters import Parameters, check_parameters
-from jupyter_continuum.runs.sweep.early import early_modules
+from jupyter_continuum.runs.sweep.beside import Beside, packed
+from jupyter_continuum.runs.sweep.early import beside, early_modules
 from jupyter_continuum.runs.sweep.folder import Folder, Record, Sweep, digest_of, opened
+from jupyter_continuum.runs.sweep.kernels import Kernels
 from jupyter_continuum.runs.sweep.launcher import flags_of
 from jupyter_continuum.runs.sweep.location import check_site
-from jupyter_continuum.runs.sweep.order import Ended, Order
+from jupyter_continuum.runs.sweep.order import LOST, Ended, Order
 from jupyter_continuum.runs.sweep.progress import Progress
 from jupyter_continuum.runs.sweep.recording import SweepRecording
 from jupyter_continuum.runs.sweep.results import Table, table_of, write_csv, write_parquet
@@ -50,6 +53,10 @@ class Prepared:
     flags: list[str] | None
     """Of Python, where kernels can be forked; None where each is started as ever."""
     early: list[str]
+    sent: Beside
+    """Files beside the notebook that go with it to a site."""
+    unsent: list[str]
+    """Modules beside it that it imports, and that do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,13 @@ class Watch:
     on_ended: Callable[[Record], None] = lambda _: None
 
 
-def prepare(notebook: Path, axes: Axes, fixed: Parameters, kernel: str | None) -> Prepared:
-    """Look at all that is on this machine. RunError, and nothing was started."""
+def prepare(
+    notebook: Path, axes: Axes, fixed: Parameters, kernel: str | None, files: Sequence[str] = ()
+) -> Prepared:
+    """Look at all that is on this machine. RunError, and nothing was started.
+
+    ``files`` lie beside the notebook, and go with it where its kernels are at a site.
+    """
     found = read_notebook(notebook)
     name, language = kernel_of(found, notebook, kernel)
     if both := sorted(axes.keys() & fixed.keys()):
@@ -80,8 +92,12 @@ def prepare(notebook: Path, axes: Axes, fixed: Parameters, kernel: str | None) -
     check_parameters({**fixed, **axes}, found, notebook, language)
     flags = _flags(name)
     sweep = Sweep(str(notebook.resolve()), digest_of(found), name, fixed, axes)
-    early = early_modules(found, notebook.resolve().parent) if flags is not None else []
-    return Prepared(notebook, sweep, language, list(combinations(axes, fixed)), flags, early)
+    folder = notebook.resolve().parent
+    early = early_modules(found, folder) if flags is not None else []
+    sent = packed(files, folder)
+    unsent = [name for name in beside(found, folder) if name not in sent.modules]
+    runs = list(combinations(axes, fixed))
+    return Prepared(notebook, sweep, language, runs, flags, early, sent, unsent)
 
 
 def perform(
@@ -125,43 +141,6 @@ def perform(
             going.recording.end(going.records, going.ran, watch.tell)
             going.write_table()
         return going.records
-
-
-class Kernels(Protocol):
-    """Where the kernels of runs are. It ends with its context, and all its runs with it."""
-
-    @property
-    def site(self) -> str: ...
-
-    def slots(self) -> int:
-        """How many there is room for at once; 0 while there is no worker for them."""
-
-    def wait_until_ready(self) -> None: ...
-
-    def run(self, order: Order) -> None:
-        """Start it. Raises Lost."""
-
-    def ended(self, seconds: float) -> tuple[int, Ended] | None:
-        """The next run that has ended, by its number; None when none does in time."""
-
-    def again(self) -> None:
-        """After Lost."""
-
-
-def _here(prepared: Prepared, folder: Folder, sockets: Path) -> Warm:
-    return Warm(
-        prepared.early,
-        prepared.flags or [],
-        sockets=sockets,
-        log=folder.log,
-        keeps=[folder.lock],  # so that the next sweep there meets no run of this one
-    )
-
-
-def _there(prepared: Prepared, folder: Folder, cluster: str, at: str, watch: Watch) -> AtSite:
-    from jupyter_continuum.runs.sweep.at_site import AtSite
-
-    return AtSite(at, cluster, folder, prepared.early, tell=watch.tell, others=watch.others)
 
 
 class _Going:
@@ -208,7 +187,7 @@ class _Going:
                     self._take(*ended)
             except Lost:
                 for number in list(self._under_way):
-                    self._take(number, _LOST)
+                    self._take(number, LOST)
                 kernels.again()
             self._watch.on_progress(self._tell(time.monotonic() - began))
             if time.monotonic() > self._table_due:
@@ -227,6 +206,8 @@ class _Going:
             native=False,
             sockets=str(sockets),
             env={CLUSTER_VARIABLE: cluster},
+            first=[],
+            last=[],
         )
 
     def _take(self, number: int, ended: Ended) -> None:
@@ -276,12 +257,31 @@ class _Going:
         return table
 
 
-_LOST: Ended = {
-    "state": "died",
-    "error": "The process that runs are forked from has ended; memory may have run out.",
-    "outputs": {},
-    "seconds": 0,
-}
+def _here(prepared: Prepared, folder: Folder, sockets: Path) -> Warm:
+    return Warm(
+        prepared.early,
+        prepared.flags or [],
+        sockets=sockets,
+        log=folder.log,
+        keeps=[folder.lock],  # so that the next sweep there meets no run of this one
+    )
+
+
+def _there(prepared: Prepared, folder: Folder, cluster: str, at: str, watch: Watch) -> AtSite:
+    from jupyter_continuum.runs.sweep.at_site import AtSite
+    from jupyter_continuum.runs.sweep.node import Sheet
+    from jupyter_continuum.runs.sweep.site_workers import SiteWorkers
+
+    sheet = Sheet(
+        sweep=f"sweep-{secrets.token_hex(6)}",
+        notebook=without_outputs(read_notebook(folder.source)),
+        modules=tuple(prepared.early),
+        beside=tuple(prepared.unsent),
+        files=prepared.sent.archive,
+        cluster_variable=(CLUSTER_VARIABLE, cluster),
+    )
+    workers = SiteWorkers(at, cluster, tell=watch.tell, others=watch.others)
+    return AtSite(workers, sheet, folder)
 
 
 @contextmanager

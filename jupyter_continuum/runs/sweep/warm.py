@@ -7,13 +7,13 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from jupyter_continuum.errors import RunError
-from jupyter_continuum.runs.sweep.order import Ended, Order, outcome_path
+from jupyter_continuum.runs.sweep.order import Ended, Order, died, outcome_path
 
 END_SECONDS = 10
 """Longer than it needs to end its runs."""
@@ -36,12 +36,14 @@ class Warm:
         sockets: Path,
         log: Path,
         keeps: Sequence[int] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
         """``flags`` are Python's own; what it and the kernels print goes to ``log``.
 
+        ``env`` is its environment, this process's when left out.
         It keeps the descriptors ``keeps`` open until all its runs have ended; they have none.
         """
-        self._keeps = keeps
+        self._keeps, self._env = keeps, env
         self.modules, self._flags = list(modules), flags
         self._sockets, self._log = sockets, log
         self._process = self._start()
@@ -72,7 +74,7 @@ class Warm:
         answer = self._read()
         number = int(answer["number"])
         if answer["code"]:
-            return number, _killed(answer["code"])
+            return number, died(answer.get("why") or _how(answer["code"]))
         path = outcome_path(self._sockets, number)
         ended: Ended = json.loads(path.read_text())
         path.unlink()
@@ -94,6 +96,7 @@ class Warm:
                 stderr=log,
                 bufsize=0,
                 pass_fds=self._keeps,
+                env=self._env,
                 cwd="/",  # nothing of the notebook's folder is imported by mistake
                 start_new_session=True,  # Ctrl-C is for us, and we end it
             )
@@ -150,7 +153,6 @@ class Warm:
         self._output().close()
 
 
-def _killed(code: int) -> Ended:
+def _how(code: int) -> str:
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-    error = f"The run's process {how}; kernels.log may say why."
-    return Ended(state="died", error=error, outputs={}, seconds=0)
+    return f"The run's process {how}; kernels.log may say why."
