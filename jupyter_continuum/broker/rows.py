@@ -99,6 +99,24 @@ def amount_text(amount: Record, unit: str) -> str | None:
     return f"{about}{amount['value']:.3g}{unit}"
 
 
+def spent_text(cluster: Record) -> str:
+    """``Spent: ~1.2 EUR, ~0.6 EUR/h now; kgCO2eq unknown``: one line, without the reasons."""
+    parts = [
+        _spent(cluster[field], cluster[f"{field}_per_hour"], unit)
+        for field, unit in (("eur", "EUR"), ("carbon_kg", "kgCO2eq"))
+    ]
+    return f"Spent: {'; '.join(parts)}"
+
+
+def _spent(so_far: Record, per_hour: Record, unit: str) -> str:
+    known = amount_text(so_far, f" {unit}")
+    if known is None:
+        return f"{unit} unknown"
+    now = amount_text(per_hour, f" {unit}/h") or f"{unit}/h unknown"
+    # What some site does not tell is not in it.
+    return f"{'at least ' if so_far['reason'] else ''}{known}, {now} now"
+
+
 def wait_text(wait: Record) -> str | None:
     """``12 min, 90 %: 2 h``"""
     if wait["median"] is None:

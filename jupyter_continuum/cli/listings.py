@@ -17,6 +17,7 @@ from jupyter_continuum.broker.rows import (
     group_row,
     offer_row,
     site_row,
+    spent_text,
     wide_row,
     worker_row,
 )
@@ -103,6 +104,10 @@ def cluster_text(cluster: Record, *, with_workers: bool) -> str:
     """A cluster with its groups; with its workers and the attaching cell too when asked."""
     head = f"{cluster['name']}: {cluster['state']}"
     parts = [f"{head}, {cluster['reason']}" if cluster["reason"] else head]
+    parts.append(spent_text(cluster))
+    if with_workers:
+        amounts = [cluster["eur"], cluster["carbon_kg"]]
+        parts += dict.fromkeys(each["reason"] for each in amounts if each["reason"])
     parts.append(as_text(GROUP_HEAD, map(group_row, cluster["groups"])))
     workers = [worker for group in cluster["groups"] for worker in group["workers"]]
     if with_workers and workers:

@@ -5,9 +5,10 @@ The same for a launch before it starts and for a cluster that runs: so many node
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jupyter_continuum.planning.amount import Amount, Claims
+from jupyter_continuum.planning.amount import Amount, Claims, unknown
 from jupyter_continuum.planning.cost import eur_per_node_hour, node_share, total, unit_of
 from jupyter_continuum.planning.energy import carbon_kg, with_cooling
 from jupyter_continuum.planning.estimate import node_energy
@@ -63,4 +64,20 @@ def rates(
         units=unit.per_node,
         energy_kwh=with_cooling(energy, of_site),
         carbon_kg=energy if energy.value is None else carbon_kg(energy, site, of_site),
+    )
+
+
+def together(parts: Sequence[tuple[str, Amount]]) -> Amount:
+    """The sum of what is known, by site; ``reason`` beside a value says what is not in it."""
+    missing = {site: amount.reason for site, amount in parts if amount.value is None}
+    without = " ".join(f"Without {site}: {why}" for site, why in missing.items())
+    known = [(site, amount) for site, amount in parts if amount.value is not None]
+    if not known:
+        return unknown(" ".join(missing.values()) or "It has no groups.")
+    kinds = {amount.kind for _, amount in known if amount.value}
+    return Amount(
+        sum(amount.value or 0.0 for _, amount in known),
+        "estimated" if len(kinds) != 1 else kinds.pop(),
+        "; ".join(dict.fromkeys(f"{site}: {amount.source}" for site, amount in known)),
+        without,
     )

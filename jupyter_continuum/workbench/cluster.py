@@ -17,6 +17,7 @@ from jupyter_continuum.broker.rows import (
     Row,
     group_row,
     link_row,
+    spent_text,
     travel_row,
     worker_row,
 )
@@ -193,13 +194,18 @@ class Cluster:
         wait_for_workers(self.name, number)
 
     def __repr__(self) -> str:
-        return self._shown(lambda view: f"{_headline(view)}\n{as_text(*_group_table(view))}")
+        return self._shown(
+            lambda view: f"{_headline(view)}\n{spent_text(view)}\n{as_text(*_group_table(view))}"
+        )
 
     def _repr_html_(self) -> str:
         from html import escape
 
         shown = self._shown(
-            lambda view: f"<p>{escape(_headline(view))}</p>" + as_html(*_group_table(view))
+            lambda view: (
+                f"<p>{escape(_headline(view))}</p><p>{escape(spent_text(view))}</p>"
+                + as_html(*_group_table(view))
+            )
         )
         return shown if shown.startswith("<p>") else f"<p>{escape(shown)}</p>"
 

@@ -201,6 +201,10 @@ export interface ICluster {
   readonly tasks_running: number;
   readonly tasks_done: number;
   readonly tasks_waiting: number;
+  readonly eur: IAmount;
+  readonly eur_per_hour: IAmount;
+  readonly carbon_kg: IAmount;
+  readonly carbon_kg_per_hour: IAmount;
   readonly dashboard: boolean;
   readonly attach: string;
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+import jupyter_continuum as jc
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.errors import ContinuumError
 from tests.broker.conftest import View, launch
@@ -53,5 +55,11 @@ def test_an_own_record_gives_an_imitation_a_price_and_earlier_jobs_a_track_recor
     launch("north/cpu", jobs=3)
     running = offer("north/cpu")["wait"]["record"]
     assert running.startswith("Half of the last 3 own jobs there began within ")
+    view = call_broker("cluster", name="main")
+    assert (view["eur_per_hour"]["value"], view["eur_per_hour"]["kind"]) == (10800, "estimated")
+    assert view["eur"]["value"] > 0
+    assert "nothing here measures" in view["carbon_kg"]["reason"]
+    assert re.search(r"Spent: ~[0-9.e+]+ EUR, ~1.08e\+04 EUR/h now; kgCO2eq unknown\n",
+                     repr(jc.attach("main")))  # fmt: skip
     call_broker("stop", name="main")
     assert offer("north/cpu")["wait"]["record"] == running

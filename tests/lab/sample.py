@@ -377,6 +377,11 @@ CLUSTER: dict[str, Any] = {
     "tasks_running": 2,
     "tasks_done": 240,
     "tasks_waiting": 38,
+    "eur": known(0.4213, "estimated", "a list", "")
+    | {"reason": "Without leonardo: it charges an allocation."},
+    "eur_per_hour": known(1.2, "estimated", "a list", ""),
+    "carbon_kg": known(0.0507, "estimated", "a list", ""),
+    "carbon_kg_per_hour": known(0.12, "estimated", "a list", ""),
     "dashboard": True,
     "attach": "",
 }

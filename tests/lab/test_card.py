@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 from typing import Any
@@ -38,6 +39,9 @@ def test_it_shows_how_the_cluster_is_as_it_changes(
     card = open_card(lab)
     row = card.get_by_role("row").filter(has_text="leonardo/boost_usr_prod")
     expect(row).to_contain_text("0 of 4")
+    cost = card.get_by_title("1.2 EUR/h now")
+    expect(cost).to_contain_text("~0.421 EUR")
+    expect(cost).to_have_attribute("title", re.compile("estimated · a list · Without leonardo"))
     expect(row).to_contain_text("PENDING: Priority, est. 14:20")
     expect(card).to_contain_text("Tasks running2")
     expect(card).to_contain_text("52 MB")

@@ -25,7 +25,7 @@ from jupyter_continuum.broker.clusters.links import Links
 from jupyter_continuum.broker.clusters.metered import read_energy
 from jupyter_continuum.broker.clusters.reports import WorkerReport, read_tasks, read_workers
 from jupyter_continuum.broker.clusters.saving import Saving
-from jupyter_continuum.broker.clusters.spending import Spending
+from jupyter_continuum.broker.clusters.spending import Spending, Spent
 from jupyter_continuum.broker.clusters.starting import Starting
 from jupyter_continuum.broker.clusters.store import Store
 from jupyter_continuum.broker.front_door.door import Caller
@@ -150,6 +150,9 @@ class Cluster:
 
     def ceiling(self, site: str) -> Step:
         return self._spending.step(site)
+
+    def spent(self) -> Spent:
+        return self._spending.spent()
 
     def changed(self) -> None:
         self._on_change(self)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.ledger import Ledger, job_facts
 from jupyter_continuum.broker.sites.claims import stated
+from jupyter_continuum.planning.amount import Amount
 from jupyter_continuum.planning.ceilings import FINE, Step, step, worst
 from jupyter_continuum.planning.hours import span
 from jupyter_continuum.planning.policy import Policy
-from jupyter_continuum.planning.rates import Rates, rates
+from jupyter_continuum.planning.rates import Rates, rates, together
+from jupyter_continuum.planning.reconcile import Phase
 
 
 class Spender(Protocol):
@@ -20,6 +23,16 @@ class Spender(Protocol):
 
     groups: dict[str, Group]
     ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """By all groups: so far, and in an hour of the jobs that run now."""
+
+    eur: Amount
+    eur_per_hour: Amount
+    carbon_kg: Amount
+    carbon_kg_per_hour: Amount
 
 
 class Spending:
@@ -30,12 +43,33 @@ class Spending:
         basis = cluster.ledger.basis
         facts = basis.policy
         self._policy = Policy.model_validate(facts.limits) if facts else Policy()
-        self._rates = dict(self._of_groups()) if facts else {}
+        self._rates = dict(self._of_groups())
+
+    def spent(self) -> Spent:
+        def running(group: Group) -> float:
+            jobs = sum(job.phase is Phase.RUNNING for job in group.jobs)
+            return float(jobs * group.plan.nodes)
+
+        return Spent(
+            self._together("eur", self._node_hours),
+            self._together("eur", running),
+            self._together("carbon_kg", self._node_hours),
+            self._together("carbon_kg", running),
+        )
+
+    def _together(self, field: str, node_hours: Callable[[Group], float]) -> Amount:
+        return together(
+            [
+                (found.site, getattr(found.of(node_hours(group)), field))
+                for name, group in self._cluster.groups.items()
+                if (found := self._rates.get(name)) is not None
+            ]
+        )
 
     def step(self, site: str) -> Step:
         """What the groups at ``site`` may do now."""
         policy = self._policy
-        if not self._rates:
+        if not policy.limits:
             return FINE
         steps = []
         if policy.max_eur is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +17,15 @@ from jupyter_continuum.broker.messages.clusters import (
     WorkerState,
     WorkerView,
 )
+from jupyter_continuum.broker.messages.sites import AmountView
+from jupyter_continuum.planning.amount import Amount
 from jupyter_continuum.planning.reconcile import Phase
 from jupyter_continuum.relay.address import HOME
 
 
 def cluster_view(cluster: Cluster, now: float) -> ClusterView:
     """The cluster as it is ``now``, in seconds of the epoch."""
+    spent = cluster.spent()
     return ClusterView(
         name=cluster.name,
         state=cluster.state,
@@ -32,12 +36,19 @@ def cluster_view(cluster: Cluster, now: float) -> ClusterView:
         tasks_running=cluster.tasks.get("running", 0),
         tasks_done=cluster.tasks.get("done", 0),
         tasks_waiting=cluster.tasks.get("waiting", 0),
+        **{field.name: _shown(getattr(spent, field.name)) for field in fields(spent)},
         dashboard=cluster.state == "running",
         attach=(
             "import jupyter_continuum as jc\n\n"
             f'client = jc.attach("{cluster.name}").get_client()\nclient'
         ),
     )
+
+
+def _shown(amount: Amount) -> AmountView:
+    """In three digits: more are not known, and each would be told anew every second."""
+    value = None if amount.value is None else float(f"{amount.value:.3g}")
+    return AmountView(**asdict(amount) | {"value": value})
 
 
 def group_view(cluster: Cluster, group: Group, now: float) -> GroupView:

@@ -93,6 +93,12 @@ class ClusterView(Message):
     tasks_running: int = 0
     tasks_done: int = 0
     tasks_waiting: int = 0
+    eur: AmountView = AmountView()
+    """Spent so far, where its ``reason`` says what is not in it; as in the three below."""
+    eur_per_hour: AmountView = AmountView()
+    """While as many jobs run as run now."""
+    carbon_kg: AmountView = AmountView()
+    carbon_kg_per_hour: AmountView = AmountView()
     dashboard: bool = False
     """Whether Dask's pages can be looked at now."""
     attach: str = ""

@@ -11,9 +11,9 @@ import anywidget
 import traitlets
 
 from jupyter_continuum.broker.client import call_broker, open_broker
-from jupyter_continuum.broker.rows import Record
+from jupyter_continuum.broker.rows import Record, amount_text
 from jupyter_continuum.errors import BrokerError
-from jupyter_continuum.table import cell
+from jupyter_continuum.table import UNKNOWN, cell
 
 HERE = Path(__file__).parent
 GONE = "It has ended."
@@ -64,6 +64,17 @@ class Card(anywidget.AnyWidget):
         return (data | {"text/plain": text, "text/html": html}, *metadata)
 
 
+def _spent(name: str, unit: str, so_far: Record, per_hour: Record) -> Record:
+    """A number with what it is an hour, and who says so or why nobody does."""
+    hourly = amount_text(per_hour, f" {unit}/h now")
+    told = [so_far["kind"], so_far["source"], so_far["reason"], hourly or ""]
+    return {
+        "name": name,
+        "value": amount_text(so_far, f" {unit}") or UNKNOWN,
+        "told": cell(" · ".join(part for part in told if part)),
+    }
+
+
 def content(view: Record) -> Record:
     """What a card shows of a cluster's view; every value on one line, and text. Pure."""
     groups = [
@@ -82,6 +93,10 @@ def content(view: Record) -> Record:
         "state": cell(view["state"]),
         "reason": cell(view["reason"]) if view["reason"] else "",
         "tasks": {each: view[f"tasks_{each}"] for each in ("running", "waiting", "done")},
+        "spent": [
+            _spent("Cost", "EUR", view["eur"], view["eur_per_hour"]),
+            _spent("CO\u2082e", "kg", view["carbon_kg"], view["carbon_kg_per_hour"]),
+        ],
         "crossed": sum(link["bytes"] for link in view["links"]),
         "groups": groups,
     }

@@ -19,8 +19,9 @@ function bytes(count) {
   return `${count >= 100 || at === 0 ? Math.round(count) : count.toPrecision(2)} ${units[at]}`;
 }
 
-function number(name, value) {
+function number(name, value, told) {
   const made = element('div', 'number');
+  made.title = told ?? '';
   made.append(element('dt', 'what', name), element('dd', 'value', value));
   return made;
 }
@@ -82,7 +83,8 @@ function draw(card, shown) {
     number('Tasks running', String(shown.tasks.running)),
     number('waiting', String(shown.tasks.waiting)),
     number('done', String(shown.tasks.done)),
-    number('Crossed between sites', bytes(shown.crossed))
+    number('Crossed between sites', bytes(shown.crossed)),
+    ...shown.spent.map(each => number(each.name, each.value, each.told))
   );
   card.replaceChildren(header);
   if (shown.reason) {

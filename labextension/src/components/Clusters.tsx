@@ -8,7 +8,7 @@ import {
 
 import * as format from '../format';
 import { memoryOf } from '../select';
-import type { ICluster, ILink } from '../wire';
+import type { IAmount, ICluster, ILink } from '../wire';
 import { usePanel } from './context';
 import { Group } from './Group';
 import { IconButton } from './IconButton';
@@ -157,7 +157,49 @@ function Numbers({ cluster }: { readonly cluster: ICluster }): JSX.Element {
           )}
         </dd>
       </div>
+      <Spent
+        name={trans.__('Cost')}
+        unit="EUR"
+        soFar={cluster.eur}
+        hourly={cluster.eur_per_hour}
+      />
+      <Spent
+        name={trans.__('CO₂e')}
+        unit="kg"
+        soFar={cluster.carbon_kg}
+        hourly={cluster.carbon_kg_per_hour}
+      />
     </dl>
+  );
+}
+
+/** What was spent, and is in an hour; who says so, or why nobody does, as its title. */
+function Spent({
+  name,
+  unit,
+  soFar,
+  hourly
+}: {
+  readonly name: string;
+  readonly unit: string;
+  readonly soFar: IAmount;
+  readonly hourly: IAmount;
+}): JSX.Element {
+  const { trans } = usePanel();
+  const told = [soFar.kind, soFar.source, soFar.reason].filter(Boolean);
+  return (
+    <div title={told.join(' · ')}>
+      <dt>{name}</dt>
+      <dd>
+        {format.amount(soFar, unit) || '?'}
+        {hourly.value !== null && (
+          <span className="jp-Continuum-of">
+            {' '}
+            {trans.__('(%1 per hour)', format.amount(hourly, unit))}
+          </span>
+        )}
+      </dd>
+    </div>
   );
 }
 
