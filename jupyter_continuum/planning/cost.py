@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from jupyter_continuum.planning.amount import Amount, Claims, number, unknown
+from jupyter_continuum.planning.amount import Amount, Claims, Stated, number, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,14 @@ def unit_of(of_site: Claims, of_offer: Claims) -> Unit:
     said = of_site.get("accounting_unit")
     if said is None:
         return Unit("", unknown("What the site counts hours in is not known."))
+    found = _said_unit(said, of_offer)
+    if not said.sourced:
+        why = f"What the site counts hours in has no source: {said.words}."
+        return Unit(found.name, unknown(why))
+    return found
+
+
+def _said_unit(said: Stated, of_offer: Claims) -> Unit:
     text = str(said.value).lower()
     gpus, cores = number(of_offer, "gpus_per_node"), number(of_offer, "cores_per_node")
     if re.search(r"billing units|\bsbu\b", text):
