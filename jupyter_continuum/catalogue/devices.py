@@ -14,8 +14,8 @@ class Device(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     watts: Positive
-    source: Text
-    """Key into the table's ``sources``."""
+    source: Text | None = None
+    """Key into the table's ``sources``; None: unverified."""
     note: Text = ""
 
 

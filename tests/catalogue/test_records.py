@@ -156,3 +156,12 @@ def test_carbon_has_two_series_that_differ_and_are_credited(catalogue: Catalogue
 
 def test_datasets_that_ship_lie_in_a_package(catalogue: Catalogue):
     assert {dataset.url.partition(":")[0] for dataset in catalogue.datasets.values()} == {"python"}
+
+
+def test_the_power_of_a_device_has_a_dated_source_or_is_unverified(catalogue: Catalogue) -> None:
+    table = catalogue.devices
+    named = {each.source for each in table.devices.values()} - {None}
+    assert named == set(table.sources)
+    for source in table.sources.values():
+        assert source.url
+        assert re.fullmatch(r"20[0-9]{2}(-[0-9]{2}){0,2}", source.date)

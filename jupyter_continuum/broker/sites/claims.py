@@ -150,14 +150,16 @@ def _watts(offer: Offer, table: DeviceTable, today: date) -> Iterator[ClaimFacts
     model = known(offer.gpu_model, today)
     device = table.devices.get(model or "")
     if device is not None:
-        source = table.sources[device.source]
+        source = table.sources[device.source] if device.source is not None else None
+        kind = "official" if source and source.tier == "official" else "user"
         yield ClaimFacts(
             about=offer.id,
             field=WATTS,
             value=device.watts,
-            kind="provider",
-            source=source.title,
-            url=source.url or "",
+            kind=kind if source else "unverified",
+            source=source.title if source else "",
+            url=(source.url or "") if source else "",
+            observed=source.date if source else "",
             note=device.note,
             checked=False,
         )
