@@ -56,9 +56,11 @@ export function watts(value: number): string {
     : `${(value / 1000).toFixed(1)} kW`;
 }
 
+const plain = new Intl.NumberFormat();
+
 /** `13824` as `13,824`, in the browser's way. */
 export function count(value: number): string {
-  return value.toLocaleString();
+  return plain.format(value);
 }
 
 /** A time today as `14:02`, another day with its date. */

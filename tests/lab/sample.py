@@ -496,3 +496,37 @@ DRY_RUN = {
         }
     ],
 }
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    """As many offers, a hundred of each site; of every third it is not known what it costs."""
+    countries, models = ("FI", "IT", "DE", "ES"), ("A100", "H100", "MI250X", "GH200", "L40S")
+    return [
+        site(
+            f"site-{number}",
+            f"Site {number:03}",
+            "ready",
+            country=countries[number % 4],
+            offers=[
+                offer(
+                    f"site-{number}",
+                    f"p{each:03}",
+                    gpu_vendor="nvidia",
+                    gpu_model=models[each % 5],
+                    gpus_per_node=4,
+                    gpu_memory_gb=40 + each,
+                    nodes_total=1000 + each,
+                    nodes_free=(37 * each + number) % 1000,
+                    jobs_pending=each,
+                    launchable=True,
+                    observed="2026-11-22T14:02:00Z",
+                    price_eur=known(None, "unknown", "", "")
+                    if each % 3 == 1
+                    else known(each + number, "stated", "price list", "2026-11"),
+                    carbon_g=known((7 * each) % 300, "estimated", "Ember", "2025"),
+                )
+                for each in range(100)
+            ],
+        )
+        for number in range(count // 100)
+    ]

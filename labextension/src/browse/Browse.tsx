@@ -4,9 +4,10 @@ import { useCallback, useMemo, useState } from 'react';
 import { useModel } from '../components/useModel';
 import type { IContinuumModel } from '../tokens';
 import type { ISite } from '../wire';
-import { columns as allColumns, type IOrder, sorted } from './columns';
+import { columns as allColumns } from './columns';
 import { Details } from './Details';
 import { Filters } from './Filters';
+import { type IOrder, sorted } from './order';
 import { find, type IFilter, type IRow, NO_FILTER, rowsOf } from './rows';
 import { Table } from './Table';
 
@@ -41,7 +42,10 @@ export function Browse(props: IBrowseProps): JSX.Element {
     () => new Set(model.picks.map(pick => pick.offer)),
     [model.picks]
   );
-  const row = rows.find(each => each.id === chosen) ?? null;
+  const row = useMemo(
+    () => rows.find(each => each.id === chosen) ?? null,
+    [rows, chosen]
+  );
 
   const onSort = useCallback(
     (column: string) =>
@@ -77,6 +81,7 @@ export function Browse(props: IBrowseProps): JSX.Element {
           <Table
             rows={found.rows}
             columns={columns}
+            filter={filter}
             order={order}
             picked={picked}
             chosen={chosen}
@@ -97,7 +102,7 @@ export function Browse(props: IBrowseProps): JSX.Element {
           row={row}
           columns={columns}
           trans={trans}
-          onConnect={to => props.connect(to.site)}
+          onConnect={props.connect}
         />
       </div>
       <div className="jp-Continuum-browseFoot">

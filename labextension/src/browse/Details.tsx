@@ -1,17 +1,20 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import * as format from '../format';
-import type { IAmount, IOffer, IWait } from '../wire';
-import { access, type ICell, type IColumn } from './columns';
+import { memo } from 'react';
+
+import type { IAmount, IOffer, ISite, IWait } from '../wire';
+import { access } from './access';
+import type { ICell, IColumn } from './columns';
 import type { IRow } from './rows';
-import { AccessDot, Value } from './Table';
+import { AccessDot, Value } from './Value';
 
 /** Everything that is known of one offer: each value, how it is known, from whom and of when. */
-export function Details(props: {
+export const Details = memo(function Details(props: {
   readonly row: IRow | null;
   readonly columns: readonly IColumn[];
   readonly trans: TranslationBundle;
-  readonly onConnect: (row: IRow) => void;
+  readonly onConnect: (site: ISite) => void;
 }): JSX.Element {
   const { row, trans } = props;
   if (row === null) {
@@ -50,7 +53,7 @@ export function Details(props: {
           <button
             type="button"
             className="jp-Continuum-button"
-            onClick={() => props.onConnect(row)}
+            onClick={() => props.onConnect(site)}
           >
             {trans.__('Connect…')}
           </button>
@@ -76,7 +79,7 @@ export function Details(props: {
       </dl>
     </aside>
   );
-}
+});
 
 const AMOUNTS: Readonly<Record<string, (offer: IOffer) => IAmount | IWait>> = {
   wait: offer => offer.wait,

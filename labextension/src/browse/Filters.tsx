@@ -1,11 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { searchIcon } from '@jupyterlab/ui-components';
 
+import { memo, useMemo } from 'react';
+
 import { countryName } from '../format';
 import { choices, type IFilter, type IRow, NO_FILTER } from './rows';
 
 /** What is asked for. */
-export function Filters(props: {
+export const Filters = memo(function Filters(props: {
   readonly filter: IFilter;
   readonly rows: readonly IRow[];
   readonly trans: TranslationBundle;
@@ -13,7 +15,15 @@ export function Filters(props: {
 }): JSX.Element {
   const { filter, rows, trans, onChange } = props;
   const change = (to: Partial<IFilter>) => onChange({ ...filter, ...to });
-  const siteName = rows.find(row => row.site.id === filter.site)?.site.name;
+  const countries = useMemo(() => choices(rows, row => row.country), [rows]);
+  const vendors = useMemo(
+    () => choices(rows, row => row.offer.gpu_vendor),
+    [rows]
+  );
+  const siteName = useMemo(
+    () => rows.find(row => row.site.id === filter.site)?.site.name,
+    [rows, filter.site]
+  );
   return (
     <div
       className="jp-Continuum-filters"
@@ -42,7 +52,7 @@ export function Filters(props: {
         label={trans.__('Country')}
         any={trans.__('Any country')}
         value={filter.country}
-        options={choices(rows, row => row.country)}
+        options={countries}
         named={countryName}
         onChange={country => change({ country })}
       />
@@ -50,7 +60,7 @@ export function Filters(props: {
         label={trans.__('GPU vendor')}
         any={trans.__('Any vendor')}
         value={filter.vendor}
-        options={choices(rows, row => row.offer.gpu_vendor)}
+        options={vendors}
         onChange={vendor => change({ vendor })}
       />
       <Bound
@@ -96,7 +106,7 @@ export function Filters(props: {
       )}
     </div>
   );
-}
+});
 
 function Choice(props: {
   readonly label: string;

@@ -2,6 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import {
   type KeyboardEvent,
   memo,
+  type MouseEvent,
+  type UIEvent,
   useId,
   useLayoutEffect,
   useMemo,
@@ -9,24 +11,19 @@ import {
   useState
 } from 'react';
 
-import {
-  access,
-  fitting,
-  type ICell,
-  type IColumn,
-  type IOrder
-} from './columns';
-import type { IRow } from './rows';
+import type { IColumn } from './columns';
+import { type ICellAt, LINE, Lines } from './lines';
+import type { IOrder } from './order';
+import { PICK_WIDTH, places } from './places';
+import type { IFilter, IRow } from './rows';
 
-const LINE = 30;
-/** Rows drawn beyond what is seen, so that scrolling shows no gaps. */
-const SPARE = 8;
-const PICK_WIDTH = 34;
-const SCROLLBAR = 18;
+const START: ICellAt = { row: 0, column: 1 };
 
 export interface ITableProps {
   readonly rows: readonly IRow[];
   readonly columns: readonly IColumn[];
+  /** What the rows answer: another question shows them from the first on. */
+  readonly filter: IFilter;
   readonly order: IOrder;
   readonly picked: ReadonlySet<string>;
   /** The row that the details are of. */
@@ -41,14 +38,19 @@ export interface ITableProps {
  * An ARIA grid that draws only the rows that are seen. It is one stop of the Tab key;
  * arrows move the active cell, and what is moved to is drawn, so everything can be reached.
  */
-export function Table(props: ITableProps): JSX.Element {
-  const { rows, order, picked, chosen, trans } = props;
+export const Table = memo(function Table(props: ITableProps): JSX.Element {
+  const { rows, filter, order, picked, chosen, trans } = props;
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
+  const body = useRef<HTMLDivElement>(null);
+  const lines = useRef<Lines | null>(null);
+  // Kept, since asking the page for it makes it lay out what was changed so far.
+  const top = useRef(0);
   const [size, setSize] = useState({ width: 0, height: 0 });
-  const [top, setTop] = useState(0);
-  // Row -1 is the heading.
-  const [active, setActive] = useState({ row: 0, column: 1 });
+  const [at, setAt] = useState({ ...START, filter, order });
+  // The heading stays where it is when it sorts.
+  const active =
+    at.filter === filter && (at.order === order || at.row < 0) ? at : START;
 
   useLayoutEffect(() => {
     const node = box.current;
@@ -62,56 +64,57 @@ export function Table(props: ITableProps): JSX.Element {
     observer.observe(node);
     return () => observer.disconnect();
   }, []);
-  useLayoutEffect(() => {
-    box.current?.scrollTo({ top: 0 });
-    setActive({ row: 0, column: 1 });
-  }, [rows]);
-
-  const room = size.width || 900;
-  const columns = useMemo(
-    () => fitting(props.columns, room - PICK_WIDTH - SCROLLBAR),
-    [props.columns, room]
+  const shown = useMemo(
+    () => places(props.columns, size.width || 900),
+    [props.columns, size.width]
   );
-  const template = useMemo(
-    () =>
-      [
-        `${PICK_WIDTH}px`,
-        ...columns.map(column =>
-          ['site', 'gpu', 'jurisdiction'].includes(column.id)
-            ? `minmax(${column.width}px, ${column.width}fr)`
-            : `${column.width}px`
-        )
-      ].join(' '),
-    [columns]
-  );
-
-  const first = Math.max(0, Math.floor(top / LINE) - SPARE);
-  const last = Math.min(
-    rows.length,
-    Math.ceil((top + size.height) / LINE) + SPARE
-  );
-  // A slot keeps its elements when another row moves into it: far quicker than new ones.
-  const slots = Math.ceil(size.height / LINE) + 2 * SPARE + 2;
   const row = Math.min(active.row, rows.length - 1);
-  const column = Math.min(active.column, columns.length);
+  const column = Math.min(active.column, shown.length);
+
+  useLayoutEffect(() => {
+    if (box.current !== null && top.current !== 0) {
+      box.current.scrollTop = top.current = 0;
+    }
+  }, [filter, order]);
+  useLayoutEffect(() => {
+    if (body.current === null) {
+      return;
+    }
+    const made = new Lines(body.current, trans);
+    lines.current = made;
+    return () => made.dispose();
+  }, [trans]);
+  useLayoutEffect(() => {
+    const look = { id, rows, places: shown, height: size.height };
+    const marks = { picked, chosen, active: { row, column } };
+    lines.current?.show({ ...look, ...marks }, top.current);
+  }, [id, rows, shown, size.height, picked, chosen, row, column, trans]);
 
   const move = (toRow: number, toColumn: number) => {
     const next = {
       row: Math.min(Math.max(-1, toRow), rows.length - 1),
-      column: Math.min(Math.max(0, toColumn), columns.length)
+      column: Math.min(Math.max(0, toColumn), shown.length)
     };
-    setActive(next);
+    setAt({ ...next, filter, order });
     const node = box.current;
     if (node !== null && next.row >= 0) {
       // The heading sticks to the top and covers one line.
       const above = next.row * LINE;
-      const below = above + 2 * LINE - node.clientHeight;
-      const to = Math.max(below, Math.min(node.scrollTop, above));
-      if (to !== node.scrollTop) {
-        node.scrollTop = to;
-        setTop(to);
+      const below = above + 2 * LINE - size.height;
+      const to = Math.max(below, Math.min(top.current, above));
+      if (to !== top.current) {
+        node.scrollTop = top.current = to;
       }
       props.onChoose(rows[next.row]);
+    }
+  };
+  const press = () => {
+    if (row < 0) {
+      if (column > 0) {
+        props.onSort(shown[column - 1].column.id);
+      }
+    } else if (rows[row]) {
+      props.onPick(rows[row]);
     }
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -126,10 +129,10 @@ export function Table(props: ITableProps): JSX.Element {
       Home: () => (event.ctrlKey ? move(0, 0) : move(row, 0)),
       End: () =>
         event.ctrlKey
-          ? move(rows.length - 1, columns.length)
-          : move(row, columns.length),
-      Enter: () => press(),
-      ' ': () => press()
+          ? move(rows.length - 1, shown.length)
+          : move(row, shown.length),
+      Enter: press,
+      ' ': press
     };
     const step = event.altKey || event.metaKey ? undefined : steps[event.key];
     if (step) {
@@ -138,13 +141,24 @@ export function Table(props: ITableProps): JSX.Element {
       step();
     }
   };
-  const press = () => {
-    if (row < 0) {
-      if (column > 0) {
-        props.onSort(columns[column - 1].id);
+  const onClick = (event: MouseEvent) => {
+    const cell = lines.current?.at(event.target);
+    if (cell) {
+      setAt({ ...cell, filter, order });
+      props.onChoose(rows[cell.row]);
+      if (cell.column === 0) {
+        props.onPick(rows[cell.row]);
       }
-    } else if (rows[row]) {
-      props.onPick(rows[row]);
+    }
+  };
+  const onScroll = (event: UIEvent) => {
+    top.current = event.currentTarget.scrollTop;
+    lines.current?.draw(top.current);
+  };
+  const onMouseOver = (event: MouseEvent) => {
+    const cell = lines.current?.at(event.target);
+    if (cell) {
+      lines.current?.title(cell);
     }
   };
 
@@ -156,26 +170,24 @@ export function Table(props: ITableProps): JSX.Element {
       tabIndex={0}
       aria-label={trans.__('Offers')}
       aria-rowcount={rows.length + 1}
-      aria-colcount={columns.length + 1}
+      aria-colcount={shown.length + 1}
       aria-multiselectable="true"
       aria-activedescendant={`${id}-${row}-${column}`}
       onKeyDown={onKeyDown}
-      onScroll={event => setTop(event.currentTarget.scrollTop)}
+      onClick={onClick}
+      onMouseOver={onMouseOver}
+      onScroll={onScroll}
     >
       <div className="jp-Continuum-tableHead" role="rowgroup">
-        <div
-          role="row"
-          aria-rowindex={1}
-          className="jp-Continuum-tableRow"
-          style={{ gridTemplateColumns: template }}
-        >
+        <div role="row" aria-rowindex={1} className="jp-Continuum-tableRow">
           <div
             role="columnheader"
             id={`${id}--1-0`}
+            style={{ width: PICK_WIDTH }}
             data-active={row < 0 && column === 0}
             aria-label={trans.__('Chosen for the launch')}
           />
-          {columns.map((each, index) => {
+          {shown.map(({ column: each, left, width }, index) => {
             const on = order.column === each.id;
             return (
               <div
@@ -183,6 +195,7 @@ export function Table(props: ITableProps): JSX.Element {
                 id={`${id}--1-${index + 1}`}
                 role="columnheader"
                 title={each.hint}
+                style={{ left, width }}
                 data-numeric={each.numeric}
                 data-active={row < 0 && column === index + 1}
                 aria-sort={
@@ -190,7 +203,7 @@ export function Table(props: ITableProps): JSX.Element {
                 }
                 onClick={() => props.onSort(each.id)}
               >
-                <span>{each.title}</span>
+                {each.title}
                 <span aria-hidden="true" className="jp-Continuum-tableArrow">
                   {on ? (order.descending ? '▾' : '▴') : ''}
                 </span>
@@ -200,176 +213,11 @@ export function Table(props: ITableProps): JSX.Element {
         </div>
       </div>
       <div
+        ref={body}
         role="rowgroup"
         className="jp-Continuum-tableBody"
         style={{ height: rows.length * LINE }}
-      >
-        {rows.slice(first, last).map((each, index) => (
-          <Row
-            key={(first + index) % slots}
-            id={id}
-            row={each}
-            index={first + index}
-            columns={columns}
-            template={template}
-            picked={picked.has(each.id)}
-            chosen={chosen === each.id}
-            active={first + index === row ? column : -1}
-            trans={trans}
-            onChoose={props.onChoose}
-            onPick={props.onPick}
-            onActivate={setActive}
-          />
-        ))}
-      </div>
-    </div>
-  );
-}
-
-interface IRowProps {
-  readonly id: string;
-  readonly row: IRow;
-  readonly index: number;
-  readonly columns: readonly IColumn[];
-  readonly template: string;
-  readonly picked: boolean;
-  readonly chosen: boolean;
-  /** The active cell, or -1. */
-  readonly active: number;
-  readonly trans: TranslationBundle;
-  readonly onChoose: (row: IRow) => void;
-  readonly onPick: (row: IRow) => void;
-  readonly onActivate: (cell: { row: number; column: number }) => void;
-}
-
-const Row = memo(function Row(props: IRowProps): JSX.Element {
-  const { id, row, index, columns, picked, active, trans } = props;
-  const { offer } = row;
-  const choose = (column: number) => {
-    props.onActivate({ row: index, column });
-    props.onChoose(row);
-  };
-  return (
-    <div
-      role="row"
-      className="jp-Continuum-tableRow"
-      data-offer={offer.id}
-      data-chosen={props.chosen}
-      aria-rowindex={index + 2}
-      aria-selected={picked}
-      style={{
-        gridTemplateColumns: props.template,
-        transform: `translateY(${index * LINE}px)`
-      }}
-    >
-      <div
-        role="gridcell"
-        id={`${id}-${index}-0`}
-        className="jp-Continuum-tablePick"
-        data-active={active === 0}
-        title={
-          offer.launchable
-            ? picked
-              ? trans.__('Take %1 out of the launch', offer.id)
-              : trans.__('Add %1 to the launch', offer.id)
-            : offer.reason || trans.__('This offer cannot be launched.')
-        }
-        aria-label={
-          !offer.launchable
-            ? trans.__('cannot be launched')
-            : picked
-              ? trans.__('chosen')
-              : trans.__('not chosen')
-        }
-        aria-disabled={offer.launchable ? undefined : true}
-        onClick={() => {
-          choose(0);
-          props.onPick(row);
-        }}
-      >
-        {(offer.launchable || picked) && (
-          <span className="jp-Continuum-box" data-on={picked} aria-hidden>
-            {picked ? '✓' : ''}
-          </span>
-        )}
-      </div>
-      {columns.map((column, at) => (
-        <div
-          key={column.id}
-          role="gridcell"
-          id={`${id}-${index}-${at + 1}`}
-          data-numeric={column.numeric}
-          data-active={active === at + 1}
-          onClick={() => choose(at + 1)}
-        >
-          {column.id === 'site' ? (
-            <Name row={row} />
-          ) : column.id === 'access' ? (
-            <>
-              <AccessDot of={access(row)} />
-              <Value cell={column.cell(row)} trans={trans} />
-            </>
-          ) : (
-            <Value cell={column.cell(row)} trans={trans} />
-          )}
-        </div>
-      ))}
+      />
     </div>
   );
 });
-
-function Name({ row }: { readonly row: IRow }): JSX.Element {
-  return (
-    <span title={row.id}>
-      <b>{row.site.name}</b>{' '}
-      <span className="jp-Continuum-code">
-        {row.id.slice(row.id.indexOf('/') + 1)}
-      </span>
-    </span>
-  );
-}
-
-const TONES = {
-  ready: 'good',
-  'sign-in': 'attention',
-  connect: 'none',
-  closed: 'quiet',
-  unknown: 'bad'
-} as const;
-
-export function AccessDot(props: {
-  readonly of: keyof typeof TONES;
-}): JSX.Element {
-  return (
-    <span
-      className="jp-Continuum-dot"
-      data-tone={TONES[props.of]}
-      aria-hidden="true"
-    />
-  );
-}
-
-/** A value, and in words for who does not see it how sure it is. */
-export function Value(props: {
-  readonly cell: ICell;
-  readonly trans: TranslationBundle;
-}): JSX.Element {
-  const { cell, trans } = props;
-  const words = {
-    known: '',
-    estimated: trans.__('estimated'),
-    unverified: trans.__('unverified'),
-    unknown: trans.__('unknown'),
-    none: trans.__('none')
-  }[cell.certainty];
-  return (
-    <span
-      className="jp-Continuum-value"
-      data-certainty={cell.certainty}
-      title={words ? `${cell.text} (${words})` : cell.text}
-    >
-      {cell.text}
-      {words && <span className="jp-Continuum-unseen"> {words}</span>}
-    </span>
-  );
-}

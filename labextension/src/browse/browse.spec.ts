@@ -2,7 +2,9 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
 import type { IOffer, ISite } from '../wire';
-import { access, columns, fitting, sorted } from './columns';
+import { access } from './access';
+import { columns, fitting } from './columns';
+import { sorted } from './order';
 import { find, hasNoGpu, NO_FILTER, rowsOf } from './rows';
 
 const UNKNOWN = {

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import * as format from '../format';
-import type { IAmount, IOffer, SiteState } from '../wire';
+import type { IAmount, IOffer } from '../wire';
+import { access, ACCESS_ORDER, accessWord } from './access';
 import { hasNoGpu, type IRow } from './rows';
 
 /**
@@ -291,80 +292,6 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
           : UNKNOWN
     }
   ];
-}
-
-export type Access = 'ready' | 'sign-in' | 'connect' | 'closed' | 'unknown';
-
-const ACCESS_ORDER: Readonly<Record<Access, number>> = {
-  ready: 0,
-  'sign-in': 1,
-  connect: 2,
-  unknown: 3,
-  closed: 4
-};
-
-const ACCESS: Readonly<Record<SiteState, Access>> = {
-  ready: 'ready',
-  connecting: 'sign-in',
-  'sign-in': 'sign-in',
-  catalogued: 'connect',
-  unreachable: 'unknown',
-  planned: 'closed',
-  retired: 'closed'
-};
-
-/** How near the person is to using it. */
-export function access(row: IRow): Access {
-  const state = ACCESS[row.site.state];
-  // A ready site may still refuse this offer; the broker says why.
-  return state === 'ready' && !row.offer.launchable ? 'closed' : state;
-}
-
-/** The same of a site as a whole. */
-export function siteAccess(state: SiteState): Access {
-  return ACCESS[state];
-}
-
-export function accessWord(of: Access, trans: TranslationBundle): string {
-  switch (of) {
-    case 'ready':
-      return trans.__('Ready');
-    case 'sign-in':
-      return trans.__('Sign in');
-    case 'connect':
-      return trans.__('Not connected');
-    case 'closed':
-      return trans.__('Not open');
-    case 'unknown':
-      return trans.__('No answer');
-  }
-}
-
-export interface IOrder {
-  readonly column: string;
-  readonly descending: boolean;
-}
-
-const collator = new Intl.Collator(undefined, { numeric: true });
-
-/** Rows by one column. What has no value is last either way; equal rows stay in order. */
-export function sorted(
-  rows: readonly IRow[],
-  column: IColumn,
-  descending: boolean
-): readonly IRow[] {
-  const sign = descending ? -1 : 1;
-  return rows
-    .map(row => ({ row, key: column.key(row) }))
-    .sort((a, b) => {
-      if (a.key === null || b.key === null) {
-        return Number(a.key === null) - Number(b.key === null);
-      }
-      return typeof a.key === 'number' && typeof b.key === 'number'
-        ? sign * (a.key - b.key)
-        : sign * collator.compare(String(a.key), String(b.key));
-    })
-    .map(each => each.row);
 }
 
 /** Columns for which there is room, in the order of the table. */

@@ -40,49 +40,61 @@ export interface IFound {
   readonly unknown: number;
 }
 
+/** Rows of the sites that did not change: an event changes one. */
+const rowsOfSite = new WeakMap<ISite, readonly IRow[]>();
+const countryNames = new Map<string, string>();
+
 /** Every offer there is, as rows. */
 export function rowsOf(sites: readonly ISite[]): readonly IRow[] {
-  const names = new Map<string, string>();
-  const named = (code: string) => {
-    const name = names.get(code) ?? countryName(code);
-    names.set(code, name);
-    return name;
-  };
-  return sites.flatMap(site =>
-    site.offers.map(offer => {
-      const country = offer.country ?? site.country;
-      return {
-        id: offer.id,
-        site,
-        offer,
-        country,
-        words: [
-          site.name,
-          offer.id,
-          site.operator,
-          country,
-          country && named(country),
-          offer.gpu_vendor,
-          offer.gpu_model,
-          offer.cpu_architecture
-        ]
-          .filter(Boolean)
-          .join(' ')
-          .toLowerCase()
-      };
-    })
-  );
+  return sites.flatMap(site => {
+    const rows = rowsOfSite.get(site) ?? site.offers.map(it => rowOf(site, it));
+    rowsOfSite.set(site, rows);
+    return rows;
+  });
 }
+
+function rowOf(site: ISite, offer: IOffer): IRow {
+  const country = offer.country ?? site.country;
+  return {
+    id: offer.id,
+    site,
+    offer,
+    country,
+    words: [
+      site.name,
+      offer.id,
+      site.operator,
+      country,
+      country && nameOf(country),
+      offer.gpu_vendor,
+      offer.gpu_model,
+      offer.cpu_architecture
+    ]
+      .filter(Boolean)
+      .join(' ')
+      .toLowerCase()
+  };
+}
+
+function nameOf(country: string): string {
+  const name = countryNames.get(country) ?? countryName(country);
+  countryNames.set(country, name);
+  return name;
+}
+
+/** null: nothing speaks against it, but something that is asked for is not known of it. */
+type Verdict = boolean | null;
 
 /** Rows that are all that is asked for, in the order that they came in. */
 export function find(rows: readonly IRow[], filter: IFilter): IFound {
-  const words = filter.words.toLowerCase().split(/\s+/).filter(Boolean);
+  const asked = questions(filter);
+  if (!asked.length) {
+    return { rows, unknown: 0 };
+  }
   const found: IRow[] = [];
   let unknown = 0;
   for (const row of rows) {
-    const verdict = words.every(word => row.words.includes(word))
-      ? satisfies(row, filter)
-      : false;
+    const verdict = all(asked, row);
     if (verdict) {
       found.push(row);
     } else if (verdict === null) {
@@ -92,33 +104,64 @@ export function find(rows: readonly IRow[], filter: IFilter): IFound {
   return { rows: found, unknown };
 }
 
-/** null: nothing speaks against it, but something that is asked for is not known of it. */
-function satisfies(row: IRow, filter: IFilter): boolean | null {
-  const { offer } = row;
-  const sure = <T>(field: keyof IOffer, value: T | null): T | null =>
-    offer.unverified.includes(field) ? null : value;
-  const verdicts = [
-    !filter.site || row.site.id === filter.site,
-    !filter.readyNow || offer.launchable,
-    !filter.country || same(country(row), filter.country),
-    !filter.vendor ||
-      (hasNoGpu(offer)
-        ? false
-        : same(sure('gpu_vendor', offer.gpu_vendor), filter.vendor)),
-    filter.gpuMemoryGb === null ||
-      (hasNoGpu(offer)
-        ? false
-        : atMost(
-            filter.gpuMemoryGb,
-            sure('gpu_memory_gb', offer.gpu_memory_gb)
-          )),
-    filter.maxEur === null || atMost(offer.price_eur.value, filter.maxEur),
-    filter.maxGrams === null || atMost(offer.carbon_g.value, filter.maxGrams)
-  ];
-  if (verdicts.includes(false)) {
-    return false;
+function all(
+  questions: readonly ((row: IRow) => Verdict)[],
+  row: IRow
+): Verdict {
+  let verdict: Verdict = true;
+  for (const question of questions) {
+    const answer = question(row);
+    if (answer === false) {
+      return false;
+    }
+    verdict = answer && verdict;
   }
-  return verdicts.includes(null) ? null : true;
+  return verdict;
+}
+
+/** One for each thing that is asked for. */
+function questions(filter: IFilter): readonly ((row: IRow) => Verdict)[] {
+  const { site, vendor, gpuMemoryGb, maxEur, maxGrams } = filter;
+  const asked: ((row: IRow) => Verdict)[] = filter.words
+    .toLowerCase()
+    .split(/\s+/)
+    .filter(Boolean)
+    .map(word => row => row.words.includes(word));
+  const sure = <T>(
+    row: IRow,
+    field: keyof IOffer,
+    value: T | null
+  ): T | null => (row.offer.unverified.includes(field) ? null : value);
+  if (site) {
+    asked.push(row => row.site.id === site);
+  }
+  if (filter.readyNow) {
+    asked.push(row => row.offer.launchable);
+  }
+  if (filter.country) {
+    asked.push(row => same(country(row), filter.country));
+  }
+  if (vendor) {
+    asked.push(
+      row =>
+        !hasNoGpu(row.offer) &&
+        same(sure(row, 'gpu_vendor', row.offer.gpu_vendor), vendor)
+    );
+  }
+  if (gpuMemoryGb !== null) {
+    asked.push(
+      row =>
+        !hasNoGpu(row.offer) &&
+        atMost(gpuMemoryGb, sure(row, 'gpu_memory_gb', row.offer.gpu_memory_gb))
+    );
+  }
+  if (maxEur !== null) {
+    asked.push(row => atMost(row.offer.price_eur.value, maxEur));
+  }
+  if (maxGrams !== null) {
+    asked.push(row => atMost(row.offer.carbon_g.value, maxGrams));
+  }
+  return asked;
 }
 
 /** The country, unless it is the site's and nobody vouches for it. */
@@ -130,11 +173,11 @@ function country(row: IRow): string | null {
     : null;
 }
 
-function same(value: string | null, wanted: string): boolean | null {
+function same(value: string | null, wanted: string): Verdict {
   return value === null ? null : value === wanted;
 }
 
-function atMost(low: number | null, high: number | null): boolean | null {
+function atMost(low: number | null, high: number | null): Verdict {
   return low === null || high === null ? null : low <= high;
 }
 
