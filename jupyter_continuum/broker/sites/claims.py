@@ -126,10 +126,10 @@ def _carbon(id: str, country: str, kind: str, table: CarbonTable) -> Iterator[Cl
             field=CARBON,
             value=found.gco2eq_per_kwh,
             kind=kind if kind in UNSOURCED else "official",
-            source=series.title,
+            source=f"{series.title}; {series.attribution}",
             url=series.url,
             observed=str(found.year),
-            note=f"mean of {found.year} in {country}; {series.attribution}",
+            note=f"mean of {found.year} in {country}",
             checked=False,
         )
 
