@@ -58,9 +58,9 @@ export function watts(value: number): string {
 
 const plain = new Intl.NumberFormat();
 
-/** `13824` as `13,824`, in the browser's way. */
+/** `13824` as `13,824`, in the browser's way; what cannot be right stays short. */
 export function count(value: number): string {
-  return plain.format(value);
+  return Math.abs(value) < 1e15 ? plain.format(value) : value.toExponential(1);
 }
 
 /** A time today as `14:02`, another day with its date. */

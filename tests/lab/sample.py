@@ -178,6 +178,8 @@ SITES = [
         "ready",
         country="IT",
         operator="CINECA",
+        latitude=44.51,
+        longitude=11.36,
         account="EUHPC_D01_001",
         credentials=[
             credential("certificate /home/ada/.ssh/leonardo-cert.pub", "valid", EXPIRES),
@@ -230,6 +232,8 @@ SITES = [
         "unreachable",
         country="CZ",
         operator="IT4Innovations",
+        latitude=49.83,
+        longitude=18.16,
         reason="No answer since 14:02; trying again every minute.",
     ),
     site(
@@ -256,6 +260,8 @@ SITES = [
         "catalogued",
         country="FI",
         operator="CSC",
+        latitude=64.23,
+        longitude=27.73,
         docs="https://docs.lumi-supercomputer.eu",
         offers=[
             offer(

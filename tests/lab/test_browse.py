@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -11,6 +13,7 @@ from tests.server.broker_double import BrokerDouble
 
 pytestmark = pytest.mark.lab
 MANY = 10_000
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def open_browse(lab: Lab) -> Locator:
@@ -133,6 +136,100 @@ def test_scrolling_changes_only_the_rows_that_come_into_sight(
             return numbers.every((number, at) => !at || number === numbers[at - 1] + 1);
         }"""
     )
+
+
+def test_a_site_is_chosen_on_the_map_or_beside_it_by_keyboard(lab: Lab) -> None:
+    asked: list[str] = []
+    lab.page.on("request", lambda request: asked.append(request.url))
+    view = open_browse(lab)
+    view.get_by_role("button", name="Map", exact=True).click()
+    sites = view.get_by_role("region", name="Sites on the map")
+    leonardo = sites.get_by_role("button", name="Leonardo, Italy, Ready, 212 GPUs free")
+    leonardo.press("Enter")
+    expect(leonardo).to_have_attribute("aria-pressed", "true")
+    expect(offers(view)).to_have_count(2)
+    expect(view.get_by_role("button", name="Leonardo ✕")).to_be_visible()
+    leonardo.press("End")  # the farthest east
+    lumi = sites.get_by_role("button", name="LUMI, Finland, Not connected")
+    expect(lumi).to_be_focused()
+    lumi.press("ArrowDown")
+    karolina = sites.get_by_role("button", name="Karolina, Czechia, No answer")
+    expect(karolina).to_be_focused()
+    karolina.press(" ")
+    expect(view).to_contain_text("No offers of Karolina are known. No answer since 14:02")
+    karolina.press(" ")
+    expect(view).to_contain_text("7 of 7 offers")
+    sites.get_by_role("button", name="This machine").press("Enter")
+    expect(offers(view)).to_have_attribute("data-offer", "local/cpu")
+    lab.screenshot("browse-map")
+    own = f"http://127.0.0.1:{lab.server.port}/"
+    assert [url for url in asked if not url.startswith((own, "data:", "blob:"))] == []
+
+
+def test_axe_finds_nothing_serious(lab: Lab) -> None:
+    lab.page.add_script_tag(path=AXE)
+    for theme in ("Light", "Dark"):
+        lab.execute("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
+        lab.page.wait_for_function(
+            "theme => document.body.dataset.jpThemeName === theme", arg=f"JupyterLab {theme}"
+        )
+        view = open_browse(lab)
+        if theme == "Light":
+            view.get_by_role("button", name="Map", exact=True).click()
+            offers(view).nth(3).get_by_role("gridcell").nth(1).click()
+        assert serious(lab, ".jp-Continuum-browse") == []
+        lab.open_panel()
+        assert serious(lab, "#jupyter-continuum-panel") == []
+
+
+def serious(lab: Lab, view: str) -> list[str]:
+    found = lab.page.evaluate("async view => (await axe.run(view)).violations", view)
+    return [
+        f"{each['help']}: {node['html']} {node['failureSummary']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def test_values_that_cannot_be_right_are_shown_and_break_nothing(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.answers["sites"] = [
+        sample.site(
+            "odd",
+            "Odd",
+            "catalogued",
+            country="<i>",
+            docs="javascript:document.title='owned'",
+            latitude=9999.0,
+            longitude=1e300,
+            offers=[
+                sample.offer(
+                    "odd",
+                    "p",
+                    gpu_vendor="nvidia",
+                    gpus_per_node=-1,
+                    gpu_memory_gb=1e300,
+                    nodes_total=10**18,
+                    nodes_free=-5,
+                    carbon_g=sample.known(1e300, "stated", "a price list", "9999"),
+                )
+            ],
+        )
+    ]
+    view = open_browse(lab)
+    view.get_by_role("button", name="Map", exact=True).click()
+    sites = view.get_by_role("region", name="Sites on the map")
+    expect(sites.get_by_role("listitem")).to_have_text("Odd")
+    row = offers(view)
+    expect(row).to_contain_text("-5 / 1.0e+18")
+    expect(row).to_contain_text("1.0e+300")
+    row.get_by_role("gridcell").nth(1).click()
+    details = view.get_by_role("complementary", name="Details of the offer")
+    expect(details).to_contain_text("<i>")
+    expect(details.get_by_role("link")).to_have_count(0)
+    assert view.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
 def test_a_name_with_markup_is_shown_as_text(lab: Lab, broker: BrokerDouble) -> None:

@@ -1,15 +1,19 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
 import { useModel } from '../components/useModel';
 import type { IContinuumModel } from '../tokens';
 import type { ISite } from '../wire';
 import { columns as allColumns } from './columns';
 import { Details } from './Details';
+import { EuropeMap } from './EuropeMap';
 import { Filters } from './Filters';
 import { type IOrder, sorted } from './order';
 import { find, type IFilter, type IRow, NO_FILTER, rowsOf } from './rows';
 import { Table } from './Table';
+
+/** Pixels from which on there is room for the map beside table and details. */
+const WIDE = 1250;
 
 export interface IBrowseProps {
   readonly model: IContinuumModel;
@@ -29,6 +33,11 @@ export function Browse(props: IBrowseProps): JSX.Element {
     descending: false
   });
   const [chosen, setChosen] = useState<string | null>(null);
+  const body = useRef<HTMLDivElement>(null);
+  // null: as there is room for it.
+  const [mapWanted, setMapWanted] = useState<boolean | null>(null);
+  const [wide, setWide] = useState(false);
+  const mapShown = mapWanted ?? wide;
 
   const columns = useMemo(() => allColumns(trans), [trans]);
   const rows = useMemo(() => rowsOf(model.sites), [model.sites]);
@@ -47,6 +56,30 @@ export function Browse(props: IBrowseProps): JSX.Element {
     [rows, chosen]
   );
 
+  // On the map a site is found whether or not another is chosen there.
+  const { site } = filter;
+  const foundSites = useMemo(() => {
+    const anySite = site ? find(inOrder, { ...filter, site: '' }) : found;
+    return new Set(anySite.rows.map(each => each.site.id));
+  }, [inOrder, found, filter, site]);
+  const alone = site ? model.sites.find(each => each.id === site) : undefined;
+
+  useLayoutEffect(() => {
+    const node = body.current;
+    if (node === null) {
+      return;
+    }
+    const look = () => setWide(node.clientWidth >= WIDE);
+    look();
+    const observer = new ResizeObserver(look);
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, []);
+  const onSite = useCallback(
+    (to: string) =>
+      setFilter(now => ({ ...now, site: now.site === to ? '' : to })),
+    []
+  );
   const onSort = useCallback(
     (column: string) =>
       setOrder(now => ({
@@ -70,40 +103,62 @@ export function Browse(props: IBrowseProps): JSX.Element {
 
   return (
     <>
-      <Filters filter={filter} rows={rows} trans={trans} onChange={setFilter} />
+      <Filters
+        filter={filter}
+        rows={rows}
+        siteName={alone?.name ?? site}
+        mapShown={mapShown}
+        trans={trans}
+        onChange={setFilter}
+        onMap={setMapWanted}
+      />
       {model.phase === 'failed' && (
         <p className="jp-Continuum-hint" role="alert">
           {model.trouble}
         </p>
       )}
-      <div className="jp-Continuum-browseBody">
-        <div className="jp-Continuum-browseTable">
-          <Table
-            rows={found.rows}
-            columns={columns}
-            filter={filter}
-            order={order}
-            picked={picked}
-            chosen={chosen}
+      <div ref={body} className="jp-Continuum-browseBody">
+        {mapShown && (
+          <EuropeMap
+            sites={model.sites}
+            site={site}
+            found={foundSites}
             trans={trans}
-            onSort={onSort}
-            onChoose={onChoose}
-            onPick={onPick}
+            onChoose={onSite}
           />
-          {!found.rows.length && (
-            <p className="jp-Continuum-browseEmpty">
-              {model.phase === 'loading' || model.phase === 'idle'
-                ? trans.__('Asking the broker…')
-                : trans.__('No offer is all that. Ask for less.')}
-            </p>
-          )}
+        )}
+        <div className="jp-Continuum-browseMain">
+          <div className="jp-Continuum-browseTable">
+            <Table
+              rows={found.rows}
+              columns={columns}
+              filter={filter}
+              order={order}
+              picked={picked}
+              chosen={chosen}
+              trans={trans}
+              onSort={onSort}
+              onChoose={onChoose}
+              onPick={onPick}
+            />
+            {!found.rows.length && (
+              <p className="jp-Continuum-browseEmpty">
+                {model.phase === 'loading' || model.phase === 'idle'
+                  ? trans.__('Asking the broker…')
+                  : alone && !alone.offers.length
+                    ? trans.__('No offers of %1 are known.', alone.name) +
+                      ` ${alone.reason}`
+                    : trans.__('No offer is all that. Ask for less.')}
+              </p>
+            )}
+          </div>
+          <Details
+            row={row}
+            columns={columns}
+            trans={trans}
+            onConnect={props.connect}
+          />
         </div>
-        <Details
-          row={row}
-          columns={columns}
-          trans={trans}
-          onConnect={props.connect}
-        />
       </div>
       <div className="jp-Continuum-browseFoot">
         <span role="status">

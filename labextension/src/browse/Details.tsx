@@ -58,7 +58,7 @@ export const Details = memo(function Details(props: {
             {trans.__('Connect…')}
           </button>
         )}
-        {site.docs && (
+        {site.docs && /^https?:/.test(site.docs) && (
           <a href={site.docs} target="_blank" rel="noreferrer noopener">
             {trans.__('How to get access')}
           </a>

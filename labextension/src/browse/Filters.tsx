@@ -10,8 +10,12 @@ import { choices, type IFilter, type IRow, NO_FILTER } from './rows';
 export const Filters = memo(function Filters(props: {
   readonly filter: IFilter;
   readonly rows: readonly IRow[];
+  /** Of the one whose offers are shown alone. */
+  readonly siteName: string;
+  readonly mapShown: boolean;
   readonly trans: TranslationBundle;
   readonly onChange: (filter: IFilter) => void;
+  readonly onMap: (shown: boolean) => void;
 }): JSX.Element {
   const { filter, rows, trans, onChange } = props;
   const change = (to: Partial<IFilter>) => onChange({ ...filter, ...to });
@@ -19,10 +23,6 @@ export const Filters = memo(function Filters(props: {
   const vendors = useMemo(
     () => choices(rows, row => row.offer.gpu_vendor),
     [rows]
-  );
-  const siteName = useMemo(
-    () => rows.find(row => row.site.id === filter.site)?.site.name,
-    [rows, filter.site]
   );
   return (
     <div
@@ -47,6 +47,14 @@ export const Filters = memo(function Filters(props: {
         onClick={() => change({ readyNow: !filter.readyNow })}
       >
         {trans.__('Ready now')}
+      </button>
+      <button
+        type="button"
+        className="jp-Continuum-chip"
+        aria-pressed={props.mapShown}
+        onClick={() => props.onMap(!props.mapShown)}
+      >
+        {trans.__('Map')}
       </button>
       <Choice
         label={trans.__('Country')}
@@ -92,7 +100,7 @@ export const Filters = memo(function Filters(props: {
           title={trans.__('Show the offers of all sites again')}
           onClick={() => change({ site: '' })}
         >
-          {siteName ?? filter.site} ✕
+          {props.siteName} ✕
         </button>
       )}
       {filter !== NO_FILTER && (
