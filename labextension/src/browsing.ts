@@ -5,12 +5,16 @@ import {
   WidgetTracker
 } from '@jupyterlab/apputils';
 import type { ILauncher } from '@jupyterlab/launcher';
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Actions } from './actions';
 import { CommandIDs } from './commands';
 import { continuumIcon } from './icon';
 import type { IContinuumModel } from './tokens';
+
+/** The plugin whose schema has them. */
+const SETTINGS = 'jupyter-continuum:plugin';
 
 export interface IBrowsingOptions {
   readonly app: JupyterFrontEnd;
@@ -19,12 +23,14 @@ export interface IBrowsingOptions {
   readonly launcher: ILauncher | null;
   readonly palette: ICommandPalette | null;
   readonly restorer: ILayoutRestorer | null;
+  readonly registry: ISettingRegistry | null;
   readonly trans: TranslationBundle;
 }
 
 /** The command that opens the view of all offers; its code is loaded when it is first run. */
 export function addBrowsing(options: IBrowsingOptions): void {
-  const { app, model, actions, launcher, palette, restorer, trans } = options;
+  const { app, model, actions, launcher, palette, restorer } = options;
+  const { registry, trans } = options;
   const tracker = new WidgetTracker<MainAreaWidget>({
     namespace: 'jupyter-continuum-browse'
   });
@@ -36,12 +42,16 @@ export function addBrowsing(options: IBrowsingOptions): void {
     execute: async () => {
       let widget = tracker.currentWidget;
       if (widget === null) {
-        const { browseWidget } = await import('./browse/widget');
+        const [{ browseWidget, SavedFilters }, settings] = await Promise.all([
+          import('./browse/widget'),
+          registry?.load(SETTINGS) ?? null
+        ]);
         // A second click may have been quicker.
         widget = tracker.currentWidget;
         if (widget === null) {
           widget = browseWidget({
             model,
+            saved: settings && new SavedFilters(settings),
             trans,
             connect: site => actions.connect(site),
             openLaunch: () => void app.commands.execute(CommandIDs.openPanel)

@@ -8,6 +8,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Poll } from '@lumino/polling';
 
@@ -66,6 +67,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     ILauncher,
     ILayoutRestorer,
     INotebookTracker,
+    ISettingRegistry,
     ITranslator,
     IDefaultFileBrowser
   ],
@@ -76,6 +78,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
     notebooks: INotebookTracker | null,
+    registry: ISettingRegistry | null,
     translator: ITranslator | null,
     files: IDefaultFileBrowser | null
   ) => {
@@ -102,7 +105,8 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     restorer?.add(panel, panel.id);
     addCommands({ app, model, actions, palette, panel, trans });
     addPanes({ app, model, restorer, trans });
-    addBrowsing({ app, model, actions, launcher, palette, restorer, trans });
+    const browsing = { app, model, actions, launcher, palette, restorer };
+    addBrowsing({ ...browsing, registry, trans });
 
     model.failed.connect((_, message) => {
       Notification.error(message, { autoClose: false });

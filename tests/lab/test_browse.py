@@ -166,6 +166,27 @@ def test_a_site_is_chosen_on_the_map_or_beside_it_by_keyboard(lab: Lab) -> None:
     assert [url for url in asked if not url.startswith((own, "data:", "blob:"))] == []
 
 
+def test_a_filter_is_saved_by_name_kept_over_a_reload_and_deleted(lab: Lab) -> None:
+    view = open_browse(lab)
+    view.get_by_role("spinbutton", name="GPU memory at least, in GB").fill("48")
+    view.get_by_role("searchbox", name="Search offers").fill("mi250x")
+    view.get_by_role("button", name="Save…").click()
+    dialog = lab.page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("<b>Large AMD</b>")
+    dialog.get_by_role("button", name="Save").click()
+    saved = view.get_by_role("combobox", name="Saved filters")
+    expect(saved).to_have_value("<b>Large AMD</b>")
+    lab.open()
+    view = open_browse(lab)
+    expect(view).to_contain_text("7 of 7 offers")
+    saved.select_option("<b>Large AMD</b>")
+    expect(offers(view)).to_have_attribute("data-offer", "lumi/standard-g")
+    expect(view.get_by_role("searchbox", name="Search offers")).to_have_value("mi250x")
+    view.get_by_role("button", name="Delete").click()
+    expect(saved).to_have_count(0)
+    expect(offers(view)).to_have_count(1)
+
+
 def test_axe_finds_nothing_serious(lab: Lab) -> None:
     lab.page.add_script_tag(path=AXE)
     for theme in ("Light", "Dark"):

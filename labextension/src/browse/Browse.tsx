@@ -10,6 +10,7 @@ import { EuropeMap } from './EuropeMap';
 import { Filters } from './Filters';
 import { type IOrder, sorted } from './order';
 import { find, type IFilter, type IRow, NO_FILTER, rowsOf } from './rows';
+import type { SavedFilters } from './saved';
 import { Table } from './Table';
 
 /** Pixels from which on there is room for the map beside table and details. */
@@ -17,6 +18,7 @@ const WIDE = 1250;
 
 export interface IBrowseProps {
   readonly model: IContinuumModel;
+  readonly saved: SavedFilters | null;
   readonly trans: TranslationBundle;
   readonly connect: (site: ISite) => void;
   /** Show the launch form, which the chosen offers are in. */
@@ -108,6 +110,7 @@ export function Browse(props: IBrowseProps): JSX.Element {
         rows={rows}
         siteName={alone?.name ?? site}
         mapShown={mapShown}
+        saved={props.saved}
         trans={trans}
         onChange={setFilter}
         onMap={setMapWanted}

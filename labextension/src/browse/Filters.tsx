@@ -5,6 +5,8 @@ import { memo, useMemo } from 'react';
 
 import { countryName } from '../format';
 import { choices, type IFilter, type IRow, NO_FILTER } from './rows';
+import { SavedChoice } from './SavedChoice';
+import type { SavedFilters } from './saved';
 
 /** What is asked for. */
 export const Filters = memo(function Filters(props: {
@@ -13,6 +15,8 @@ export const Filters = memo(function Filters(props: {
   /** Of the one whose offers are shown alone. */
   readonly siteName: string;
   readonly mapShown: boolean;
+  /** null: where there are no settings to keep them in. */
+  readonly saved: SavedFilters | null;
   readonly trans: TranslationBundle;
   readonly onChange: (filter: IFilter) => void;
   readonly onMap: (shown: boolean) => void;
@@ -102,6 +106,14 @@ export const Filters = memo(function Filters(props: {
         >
           {props.siteName} ✕
         </button>
+      )}
+      {props.saved && (
+        <SavedChoice
+          saved={props.saved}
+          filter={filter}
+          trans={trans}
+          onChange={onChange}
+        />
       )}
       {filter !== NO_FILTER && (
         <button

@@ -3,6 +3,8 @@ import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import { continuumIcon } from '../icon';
 import { Browse, type IBrowseProps } from './Browse';
 
+export { SavedFilters } from './saved';
+
 /** The view of all offers, as a tab of the main area. */
 export function browseWidget(props: IBrowseProps): MainAreaWidget<ReactWidget> {
   const { model, trans } = props;
