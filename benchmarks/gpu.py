@@ -3,10 +3,11 @@
     python benchmarks/gpu.py [--size full] [--minutes 9] [--rows R0,R4,R5]
 
 One command, for one GPU and some cores; this package with ``[analysis]`` and CuPy. Columns:
-NumPy on one thread (of a part, scaled); plain CuPy on one array; stock Dask with CuPy at its best
-of three chunk sizes; ours on the device: the kernel alone on one chunk (bare), and by a cluster;
-ours, streamed from a file in memory. All but NumPy take turns, and ratios are of rounds. The roof
-is the least traffic of a row at the rate of a copy, measured here; of streaming, that of the link.
+NumPy on one thread, and on a thread for each core (of a part, scaled); plain CuPy on one array;
+stock Dask with CuPy at its best of three chunk sizes; ours on the device: the kernel alone on one
+chunk (bare), and by a cluster; ours, streamed from a file in memory, and climate also from a zarr
+store there. All but NumPy take turns, and ratios are of rounds. The roof is the least traffic of a
+row at the rate of a copy, measured here; of streaming, that of the link.
 
 Rows are kept in ``results/gpu.json`` as they are done, those that fail as a sentence, and only from
 a real GPU: with ``--device numpy|strict|torch --size tiny`` the same code runs on this machine.
@@ -24,31 +25,32 @@ import io
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from distributed import Client, LocalCluster
+from gpu_data import host_array, part_of, repeated, stored, to_device
 from gpu_meter import Energy, Meter
 from gpu_rows import ROWS, Row, lloyd
+from gpu_table import HEAD, line
 from record import save, spread
 
 from jupyter_continuum.analysis.backends import Backend
 from jupyter_continuum.analysis.chunk import residents
 from jupyter_continuum.analysis.cuts import Chunk, Layout
-from jupyter_continuum.analysis.device import backend, choose, use
+from jupyter_continuum.analysis.device import choose, use
 from jupyter_continuum.analysis.keeping import keep
 from jupyter_continuum.analysis.method import Analysis
 from jupyter_continuum.analysis.montecarlo import monte_carlo
 from jupyter_continuum.analysis.scan import run
+from jupyter_continuum.analysis.stores import look_at
 
 SIZES = {"tiny": 1 << 19, "small": 1 << 28, "full": 1 << 33}
 STOCK_CHUNKS = {"128 MB": 1 << 27, "1 GB": 1 << 30, "4 GB": 1 << 32}
-PART = 1 << 26
-"""Bytes that are made at random, computed by NumPy and checked; the rest repeats them."""
 
 
 class Bench:
@@ -102,6 +104,8 @@ class Bench:
             began = time.perf_counter()
             row.plain(numpy_namespace(), part)
             about["numpy_s"] = (time.perf_counter() - began) * total / part.nbytes
+        with attempt(failed, "numpy_cores"), np.errstate(all="ignore"):
+            about["numpy_cores_s"] = on_all_cores(row, part) * total / part.nbytes
         with repeated(part, shape) as path:
             ways = self.ways(row, path, shape, about, failed)
             meter = Meter(self.here, self.energy, ways)
@@ -138,12 +142,17 @@ class Bench:
             ways["stock"] = lambda: stock(array)
         source = host_array(path, shape, lengths)
         ways["streamed"] = lambda: self.ours(row, source)
+        if row.stored:
+            with attempt(failed, "stored"):
+                place = stored(path, shape, lengths)
+                ways["stored"] = lambda: self.ours(row, place)
         return ways
 
     def ours(self, row: Row, source: Any) -> Any:
         if row.iterations:
             return lloyd(source, self.client)
-        return run(row.analysis(tuple(source.shape)), source, client=self.client)
+        shape = look_at(source).shape if isinstance(source, str) else tuple(source.shape)
+        return run(row.analysis(shape), source, client=self.client)
 
     def bare(self, row: Row, analysis: Analysis[Any, Any], block: Any) -> Callable[[], object]:
         """The kernel of an analysis on one chunk that lies on the device, without Dask."""
@@ -279,41 +288,14 @@ def numpy_namespace() -> Any:
     return numpy
 
 
-def part_of(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """So much of it along the first axis as is made at random."""
-    slab = 4 * int(np.prod(shape[1:], dtype=np.int64))
-    return (max(1, min(shape[0], PART // slab)), *shape[1:])
-
-
-@contextlib.contextmanager
-def repeated(part: np.ndarray, shape: tuple[int, ...]) -> Iterator[Path]:
-    """A file in memory, where there is such a folder, that repeats ``part`` along its axis."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        path = Path(folder) / "data"
-        with path.open("wb") as file:
-            for start in range(0, shape[0], len(part)):
-                part[: shape[0] - start].tofile(file)
-        yield path
-
-
-def host_array(path: Path, shape: tuple[int, ...], lengths: tuple[int, ...]) -> Any:
-    """A Dask array of the file: its blocks are read where they are used, and never travel."""
-    import dask.array as da
-
-    chunks = da.core.normalize_chunks(lengths, shape, dtype="float32")
-    return da.map_blocks(
-        read, str(path), shape, chunks=chunks, dtype="float32", meta=np.empty((0,) * len(shape))
-    )
-
-
-def read(path: str, shape: tuple[int, ...], block_info: Any = None) -> np.ndarray:
-    at = tuple(slice(*each) for each in block_info[None]["array-location"])
-    return np.memmap(path, dtype="float32", mode="r", shape=shape)[at]
-
-
-def to_device(block: np.ndarray) -> Any:
-    return backend().put(block)
+def on_all_cores(row: Row, part: np.ndarray) -> float:
+    """Seconds of NumPy on pieces of ``part``, one for each core, without putting them together."""
+    cores = len(os.sched_getaffinity(0))
+    pieces = np.array_split(part, min(cores, part.shape[row.across]), axis=row.across)
+    with ThreadPoolExecutor(cores) as pool:
+        began = time.perf_counter()
+        list(pool.map(lambda piece: row.plain(numpy_namespace(), piece), pieces))
+        return (time.perf_counter() - began) * len(pieces) / cores
 
 
 @contextlib.contextmanager
@@ -326,32 +308,6 @@ def attempt(failed: dict[str, str], name: str) -> Iterator[None]:
 
 
 # What is shown and kept -----------------------------------------------------------------
-
-
-def line(name: str, found: dict[str, Any]) -> str:
-    """One row of the table."""
-    seconds, failed = found.get("seconds", {}), found.get("failed", {})
-
-    def cell(column: str) -> str:
-        if column not in seconds:
-            return "failed" if column in failed else ""
-        share = found.get("of_roof", {}).get(column)
-        return f"{seconds[column]['median']:.3g}" + (f" ({share:.0%})" if share else "")
-
-    ratio = found.get("stock_over_resident")
-    cells = [
-        f"{found['numpy_s']:.3g}" if "numpy_s" in found else "",
-        *map(cell, ("plain", "stock", "bare", "resident", "streamed")),
-        f"{found['of_link']:.0%}" if "of_link" in found else "",
-        "{median:.3g} ({min:.3g} to {max:.3g})".format(**ratio) if ratio else "",
-        f"{found['error']:.1e}" if "error" in found else "",
-    ]
-    return f"| {name} {found.get('title', '')} | " + " | ".join(cells) + " |"
-
-
-HEAD = """| row | NumPy s | plain s (of roof) | stock s | bare, one chunk s | ours resident s \
-| streamed s | of link | stock / ours | error |
-|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def surroundings(here: Backend) -> dict[str, Any]:

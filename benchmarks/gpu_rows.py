@@ -44,6 +44,10 @@ class Row:
     """(float64 array, our result) -> the largest error over the largest value."""
     iterations: int = 0
     """With k-means: how often its analysis runs."""
+    across: int = 0
+    """The axis along which each core of NumPy takes a piece."""
+    stored: bool = False
+    """Whether it is read from a zarr store too."""
     share: float = 1.0
     """Of the size that was asked for, where plain arrays need many temporaries."""
 
@@ -342,6 +346,8 @@ ROWS = (
         plain=means_plainly,
         stock=means_of_dask,
         analysis=lambda shape: ClimateStatistics(*days(shape[0])),
+        across=1,  # each has every month
+        stored=True,
         check=check_means,
     ),
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from jupyter_continuum.analysis.cuts import Chunk, Layout
 from jupyter_continuum.analysis.draws import uniforms
+from jupyter_continuum.analysis.fused import lloyd, lloyd_fits
 from jupyter_continuum.analysis.keeping import keep
 from jupyter_continuum.analysis.method import Analysis
 from jupyter_continuum.analysis.scan import run
@@ -135,11 +136,15 @@ class _Step(Analysis[tuple[Any, ...], tuple[Any, ...]]):
         from jupyter_continuum.analysis.device import backend
 
         x = floating(xp, block)
-        good = xp.all(xp.isfinite(x), axis=1)
         centres = np.array(self.centres)
         middle = centres.mean(axis=0).astype(backend().dtype_of(x))
         shift = backend().put(middle)
         c = xp.astype(backend().put(centres - middle), x.dtype)
+        if backend().name == "cupy" and lloyd_fits(len(centres), x.shape[1], x.dtype.itemsize):
+            sums, counts, inertia, most, far = lloyd(x, c, shift)
+            sums = sums + counts[:, None] * xp.astype(shift, xp.float64)[None, :]
+            return sums, counts, inertia, most, xp.astype(block[int(far), :], xp.float64)
+        good = xp.all(xp.isfinite(x), axis=1)
         x = xp.where(good[:, None], x - shift, xp.zeros_like(x))
         part = xp.sum(c * c, axis=1)[None, :] - 2 * (x @ c.T)  # without |x|**2, the same for all
         nearest = xp.argmin(part, axis=1)

@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 
 THREADS = 128
+BLOCKS = 1 << 10
+"""Of samples at most, whatever the device, so that sums are rounded alike."""
+SHARED = 48 << 10
+"""Bytes that a block may have on every GPU."""
 ROOM = 1 << 16
 """Alarms that a first launch has room for; where there are more it is launched again."""
 
@@ -101,6 +105,114 @@ def rolling(
     place, score = place[:number], score[:number]
     order = cupy.argsort(place)
     return place[order], score[order], scored.sum()
+
+
+LLOYD = r"""
+__global__ void lloyd(const FLOAT *x, const FLOAT *centre, const FLOAT *shift, long long rows,
+                      long long features, long long clusters, double *sums, double *inertia,
+                      double *largest, long long *farthest)
+{
+    /* A block takes as many rows at a time as it has threads. Each thread finds the centre that is
+       nearest to its row; then each adds up some columns of some clusters, row after row. So
+       nothing is added by two threads, and sums are the same every time. The last column counts. */
+    extern __shared__ double shared[];
+    long long me = threadIdx.x, many = blockDim.x;
+    long long width = features + 1, cells = clusters * width;
+    long long columns = width < many ? width : many, groups = many / columns;
+    double *sum = shared;
+    FLOAT *c = (FLOAT *)(sum + cells), *square = c + clusters * features;
+    int *label = (int *)(square + clusters);
+    for (long long i = me; i < cells; i += many) sum[i] = 0;
+    for (long long i = me; i < clusters * features; i += many) c[i] = centre[i];
+    __syncthreads();
+    for (long long k = me; k < clusters; k += many) {
+        square[k] = 0;
+        for (long long f = 0; f < features; f++)
+            square[k] += c[k * features + f] * c[k * features + f];
+    }
+    __syncthreads();
+    double mine = 0, most = -1;
+    long long far = -1;
+    for (long long start = blockIdx.x * many; start < rows; start += gridDim.x * many) {
+        long long stop = start + many < rows ? start + many : rows;
+        if (start + me < stop) {
+            const FLOAT *row = x + (start + me) * features;
+            int good = 1;
+            long long near = 0;
+            FLOAT least = 0;
+            for (long long f = 0; f < features; f++) good = good && isfinite(row[f]);
+            for (long long k = 0; k < clusters; k++) {
+                FLOAT product = 0;
+                for (long long f = 0; f < features; f++)
+                    product += (row[f] - shift[f]) * c[k * features + f];
+                FLOAT part = square[k] - 2 * product;
+                if (k == 0 || part < least) { least = part; near = k; }
+            }
+            double distance = good ? 0 : -1;
+            for (long long f = 0; f < features && good; f++) {
+                FLOAT moved = row[f] - shift[f];
+                double left = (double)moved - (double)c[near * features + f];
+                distance += left * left;
+            }
+            if (good) mine += distance;
+            if (far < 0 || distance > most) { most = distance; far = start + me; }
+            label[me] = good ? (int)near : -1;
+        }
+        __syncthreads();
+        for (long long i = start; i < stop; i++) {
+            int k = label[i - start];
+            if (k < 0 || k % groups != me / columns) continue;
+            for (long long f = me % columns; f < width; f += columns) {
+                FLOAT moved = f < features ? x[i * features + f] - shift[f] : 1;
+                sum[k * width + f] += moved;
+            }
+        }
+        __syncthreads();
+    }
+    for (long long i = me; i < cells; i += many) sums[blockIdx.x * cells + i] = sum[i];
+    inertia[blockIdx.x * many + me] = mine;
+    largest[blockIdx.x * many + me] = most;
+    farthest[blockIdx.x * many + me] = far;
+}
+"""
+
+
+def lloyd_fits(clusters: int, features: int, itemsize: int) -> bool:
+    """Whether a block's memory holds the centres and their sums."""
+    return _lloyd_bytes(clusters, features, itemsize) <= SHARED
+
+
+def _lloyd_bytes(clusters: int, features: int, itemsize: int) -> int:
+    width = features + 1
+    return 8 * clusters * width + itemsize * clusters * width + 4 * THREADS
+
+
+def lloyd(x: Any, centres: Any, shift: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """Of samples (samples, features) in float32 or float64 on CuPy, less ``shift`` (features,): by
+    the centre of ``centres`` (clusters, features) that is nearest, sums and counts; the sum of
+    squared distances, the largest of them (-1 where no sample is finite), and whose it is.
+    """
+    import cupy
+
+    x = cupy.ascontiguousarray(x)
+    (rows, features), clusters = x.shape, centres.shape[0]
+    blocks = min(BLOCKS, -(-rows // THREADS))
+    sums = cupy.empty((blocks, clusters, features + 1), dtype="float64")
+    inertia, largest = cupy.empty((2, blocks * THREADS), dtype="float64")
+    farthest = cupy.empty(blocks * THREADS, dtype="int64")
+    _kernel(LLOYD, "lloyd", x.dtype.name)(
+        (blocks,),
+        (THREADS,),
+        (
+            *(x, cupy.ascontiguousarray(centres), cupy.ascontiguousarray(shift)),
+            *map(np.int64, (rows, features, clusters)),
+            *(sums, inertia, largest, farthest),
+        ),
+        shared_mem=_lloyd_bytes(clusters, features, x.dtype.itemsize),
+    )
+    total, most = sums.sum(axis=0), largest.max()
+    far = cupy.where((largest == most) & (farthest >= 0), farthest, rows).min()
+    return total[:, :-1], total[:, -1], inertia.sum(), most, far
 
 
 @functools.cache

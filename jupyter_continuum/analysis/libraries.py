@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_continuum.analysis.backends import Backend, Memory, plain
-from jupyter_continuum.errors import AnalysisError
+from jupyter_continuum.errors import AnalysisError, ContinuumError
+from jupyter_continuum.paths import private_dir
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +69,8 @@ class OnCupy(Backend):
 
     def __init__(self) -> None:
         super().__init__()
+        if "CUPY_CACHE_DIR" not in os.environ and (folder := compiled_folder(os.environ)):
+            os.environ["CUPY_CACHE_DIR"] = str(folder)
         import cupy
         from array_api_compat import cupy as xp
 
@@ -112,6 +117,22 @@ class OnCupy(Backend):
     def _to_host(self, array: Any) -> np.ndarray:
         host: np.ndarray = self._cupy.asnumpy(array)
         return host
+
+
+def compiled_folder(environment: Mapping[str, str]) -> Path | None:
+    """Where CuPy keeps what it compiled: the next worker finds it, and nobody else writes to it,
+    since what lies there is run. Without a home, as in some pods, it lasts as long as the node's
+    temporary files; None where neither is ours.
+    """
+    home = environment.get("HOME", "")
+    cache = environment.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
+    shared = Path(tempfile.gettempdir()) / f"jupyter-continuum-{os.getuid()}"
+    for folder in [Path(cache) / "jupyter-continuum"] * bool(cache) + [shared]:
+        try:
+            return private_dir(private_dir(folder) / "cupy")
+        except (OSError, ContinuumError):
+            continue
+    return None
 
 
 def _uploads(cupy: Any) -> Uploads | None:

@@ -16,7 +16,10 @@ import pytest
 from array_api_compat import numpy as xp
 
 from jupyter_continuum.analysis.anomalies import _TINY, RollingAnomalies
-from jupyter_continuum.analysis.fused import ROLLING
+from jupyter_continuum.analysis.clusters import _Step
+from jupyter_continuum.analysis.cuts import Chunk
+from jupyter_continuum.analysis.device import use
+from jupyter_continuum.analysis.fused import LLOYD, ROLLING, THREADS, lloyd_fits
 from tests.analysis.conftest import libraries
 
 BEFORE = """
@@ -128,6 +131,128 @@ def test_the_arithmetic_of_rolling_scores(
     check(x, window, on_the_processor(tmp_path, x, window, -1))
 
 
+THREADED = """
+#include <math.h>
+#include <pthread.h>
+#define __global__
+#define __shared__
+#define __syncthreads() pthread_barrier_wait(&together)
+typedef struct { long long x; } place;
+static place blockIdx, blockDim, gridDim;
+static __thread place threadIdx;
+static pthread_barrier_t together;
+double shared[6144];
+"""
+LAUNCH_LLOYD = """
+typedef struct {
+    const FLOAT *x, *centre, *shift;
+    long long rows, features, clusters;
+    double *sums, *inertia, *largest;
+    long long *farthest;
+} given_t;
+static given_t given;
+static void *one(void *number)
+{
+    threadIdx.x = (long long)number;
+    lloyd(given.x, given.centre, given.shift, given.rows, given.features, given.clusters,
+          given.sums, given.inertia, given.largest, given.farthest);
+    return 0;
+}
+void launch(long long blocks, long long threads, given_t all)
+{
+    pthread_t started[threads];
+    given = all;
+    gridDim.x = blocks;
+    blockDim.x = threads;
+    pthread_barrier_init(&together, 0, threads);
+    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++) {
+        for (long long t = 0; t < threads; t++) pthread_create(&started[t], 0, one, (void *)t);
+        for (long long t = 0; t < threads; t++) pthread_join(started[t], 0);
+    }
+    pthread_barrier_destroy(&together);
+}
+"""
+POINTERS, NUMBERS = ("x", "centre", "shift"), ("rows", "features", "clusters")
+RESULTS = ("sums", "inertia", "largest", "farthest")
+
+
+class Given(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in POINTERS),
+        *((name, ctypes.c_longlong) for name in NUMBERS),
+        *((name, ctypes.c_void_p) for name in RESULTS),
+    )
+
+
+def lloyd_on_the_processor(
+    folder: Path, x: np.ndarray, centres: np.ndarray, shift: np.ndarray, threads: int
+) -> Any:
+    """What `fused.lloyd` does in three blocks, whose threads are threads, and wait as they do."""
+    kind = {"float32": "float", "float64": "double"}[x.dtype.name]
+    (folder / "k.c").write_text(THREADED + LLOYD + LAUNCH_LLOYD)
+    words = ["gcc", "-O2", "-shared", "-fPIC", "-pthread", f"-DFLOAT={kind}", "-o", "k.so", "k.c"]
+    subprocess.run([*words, "-lm"], cwd=folder, check=True)
+    blocks, (rows, features), clusters = 3, x.shape, len(centres)
+    sums = np.full((blocks, clusters, features + 1), np.nan)
+    inertia, largest = np.full((2, blocks * threads), np.nan)
+    farthest = np.full(blocks * threads, -7)
+    at = [each.ctypes.data for each in (x, centres, shift)]
+    to = [each.ctypes.data for each in (sums, inertia, largest, farthest)]
+    given = Given(*at, rows, features, clusters, *to)
+    launch = ctypes.CDLL(str(folder / "k.so")).launch
+    launch.argtypes = (ctypes.c_longlong, ctypes.c_longlong, Given)
+    launch(blocks, threads, given)
+    total, most = sums.sum(axis=0), largest.max()
+    far = np.where((largest == most) & (farthest >= 0), farthest, rows).min()
+    return total[:, :-1], total[:, -1], inertia.sum(), most, far
+
+
+def points(kind: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Samples that lie near one of seven centres, and those."""
+    random = np.random.default_rng(8)
+    centres = 20 * random.normal(size=(7, 5)) + {"offset": 1e4}.get(kind, 0)
+    x = centres[random.integers(7, size=400)] + random.normal(size=(400, 5))
+    if kind == "gaps":
+        x[::9, 2], x[4, 1] = np.nan, np.inf
+    if kind == "nothing":
+        x[:, 3] = np.nan
+    return x.astype(dtype), centres
+
+
+def check_lloyd(x: np.ndarray, centres: np.ndarray, shift: np.ndarray, found: Any) -> None:
+    """Who is nearest is plain with such samples; sums of 400 are float64 about their middle."""
+    region = tuple(slice(0, each) for each in x.shape)
+    step = _Step(tuple(map(tuple, centres.tolist())))
+    sums, counts, inertia, most, far = step.partial(xp, x, Chunk(0, region, region))
+    np.testing.assert_array_equal(found[1], counts)
+    wide = 400 * 100 * np.finfo("float64").eps
+    np.testing.assert_allclose(
+        found[0] + found[1][:, None] * shift.astype("float64"), sums, rtol=wide, atol=wide
+    )
+    np.testing.assert_allclose([found[2], found[3]], [inertia, most], rtol=wide)
+    np.testing.assert_array_equal(x[found[4]], far)
+
+
+@pytest.mark.parametrize("threads", [1, 4, 20])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["plain", "offset", "gaps", "nothing"])
+def test_the_arithmetic_of_a_step_of_k_means(
+    tmp_path: Path, kind: str, dtype: str, threads: int
+) -> None:
+    """Fewer threads than columns, and so many that they share the clusters."""
+    x, centres = points(kind, dtype)
+    shift = centres.mean(axis=0).astype(dtype)
+    near = (centres - shift).astype(dtype)
+    found = lloyd_on_the_processor(tmp_path, x, near, shift, threads)
+    with use("numpy"):
+        check_lloyd(x, centres, shift, found)
+
+
+def test_what_a_block_cannot_hold_is_left_to_the_standard() -> None:
+    assert lloyd_fits(32, 16, 4)
+    assert not lloyd_fits(1000, 64, 4)
+
+
 if "cupy" in libraries():  # no part of a run without a GPU
 
     @pytest.mark.parametrize("window", [2, 64, 400])
@@ -144,3 +269,19 @@ if "cupy" in libraries():  # no part of a run without a GPU
         x = series(kind, dtype)
         there = fused.rolling(cupy.asarray(x), window, -1, slice(0, x.shape[1]), tiny=_TINY)
         check(x, window, [cupy.asnumpy(each) for each in there])
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("kind", ["plain", "offset", "gaps", "nothing"])
+    def test_a_step_of_k_means_on_the_gpu(kind: str, dtype: str) -> None:
+        import cupy
+
+        from jupyter_continuum.analysis import fused
+
+        x, centres = points(kind, dtype)
+        x = np.tile(x, (THREADS, 1))[: 400 * THREADS // 100 + 1]  # more than a block takes at once
+        shift = centres.mean(axis=0).astype(dtype)
+        near = cupy.asarray((centres - shift).astype(dtype))
+        there = fused.lloyd(cupy.asarray(x), near, cupy.asarray(shift))
+        found = [cupy.asnumpy(each) for each in there]
+        with use("numpy"):
+            check_lloyd(x, centres, shift, [*found[:4], int(found[4])])

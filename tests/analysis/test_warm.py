@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from distributed import Client, LocalCluster, Nanny
 
 from jupyter_continuum.analysis import device
 from jupyter_continuum.analysis.device import VARIABLE, Choice
+from jupyter_continuum.analysis.libraries import compiled_folder
 from jupyter_continuum.analysis.warm import warm_up
 from jupyter_continuum.worker.workforce import WARM_UP, preloads
 
@@ -73,3 +75,19 @@ def test_a_device_that_does_not_work_is_a_sentence_and_no_end(
     line = told("auto", monkeypatch)
     assert "was given a device and computes on the CPU" in line
     assert why in line
+
+
+def test_what_cupy_compiled_outlives_a_worker_and_is_its_owners_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = compiled_folder({"HOME": str(tmp_path)})
+    assert found == tmp_path / ".cache" / "jupyter-continuum" / "cupy"
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for home in ("", str(tmp_path / "file")):
+        found = compiled_folder({"HOME": home})
+        assert found == tmp_path / f"jupyter-continuum-{os.getuid()}" / "cupy"
+    found.rename(tmp_path / "kernels")
+    found.symlink_to(tmp_path / "kernels")  # somebody else's way in
+    assert compiled_folder({"HOME": ""}) is None
