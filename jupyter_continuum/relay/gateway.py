@@ -163,6 +163,8 @@ class Gateway(Exchange):
                 door.write(hello)
                 answer = await door.read_line()
             self._let_in(door, nonce, answer, reached_at)
+        except ConnectionError:
+            return  # who only looked whether somebody answers here; the hub tells of its own
         except (RelayError, TimeoutError, OSError) as error:
             print(f"{self.name}: {error or 'a handshake took too long'}", file=sys.stderr)
 
