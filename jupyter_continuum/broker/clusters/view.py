@@ -151,6 +151,8 @@ def _worker_state(
         return WorkerState.QUEUED, job.reason or "is being submitted"
     if job.phase is Phase.QUEUED:
         return WorkerState.QUEUED, job.waiting_for() or "is in the queue"
+    if job.cancelled_here:
+        return WorkerState.DRAINING, "its job is being ended"
     if agent.granted:
         return (
             (WorkerState.LOST, "the worker left; its agent starts another while the job lasts")
