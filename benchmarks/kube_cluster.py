@@ -36,11 +36,11 @@ def one_cpu(requested: str) -> dict:
 
 
 def grow(cluster: KubeCluster, client: Client) -> float:
-    before = set(client.scheduler_info(n_workers=-1)["workers"])
+    before = set(client.sync(client.scheduler.identity)["workers"])
     began = time.time()
     cluster.scale(2)
     client.wait_for_workers(2, timeout=LONGEST_SECONDS)
-    (new,) = set(client.scheduler_info(n_workers=-1)["workers"]) - before
+    (new,) = set(client.sync(client.scheduler.identity)["workers"]) - before
     events = client.get_events(new)
     return next(when for when, event in events if event["action"] == "add-worker") - began
 

@@ -231,8 +231,8 @@ def test_what_only_some_workers_can_open_is_read_by_those(mixed: Client, tmp_pat
 
 
 def address_of(client: Client, name: str) -> str:
-    """Of the worker of that name."""
-    known = client.scheduler_info(n_workers=-1)["workers"]
+    """Of the worker of that name; `Client.scheduler_info` may lose them to its own timer."""
+    known = client.sync(client.scheduler.identity)["workers"]
     return next(address for address, about in known.items() if about["name"] == name)
 
 

@@ -29,7 +29,7 @@ EMULATED = {
 
 ACROSS_SITES = """\
 workers = {{}}
-for address, worker in client.scheduler_info(n_workers=-1)['workers'].items():
+for address, worker in client.sync(client.scheduler.identity)['workers'].items():
     workers.setdefault(worker['name'].split('-')[0], []).append(address)
 square = client.submit(lambda n: n * n, 12, workers=workers['{one}'])
 client.submit(lambda n: f"{{n}} and one is {{n + 1}}", square, workers=workers['{other}']).result()
