@@ -89,6 +89,8 @@ def test_the_badge_opens_the_first_lesson_beside_the_panel(
         lesson = page.locator(".jp-Notebook")
         expect(lesson.get_by_role("heading", level=1)).to_contain_text("One cluster, many sites")
         expect(page.locator(".jp-toast, .Toastify__toast")).to_have_count(0)
+        # JupyterLab passes over the cells of a notebook that has no kernel yet.
+        expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")).to_be_visible()
 
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -93,6 +93,7 @@ def test_only_connected_sites_have_a_card(lab: Lab) -> None:
 def test_what_a_node_said_is_text_and_nothing_else(lab: Lab, broker: BrokerDouble) -> None:
     evil = sample.row("GPU driver", "works", "<img src=x onerror=alert(1)>", "<b>`bold`</b>")
     panel = lab.open_panel()
+    expect(card(panel, "leonardo")).to_be_visible()  # what was asked before the event has come
     broker.emit(
         {"kind": "site", "site": sample.SITES[0] | {"reach": sample.REACH | {"rows": [evil]}}}
     )
