@@ -32,7 +32,7 @@ LAYERS = (
 WITHIN = {
     "broker": (
         {"__main__", "server", "broker"},
-        {"probes", "environments"},
+        {"probes", "environments", "data"},
         {"clusters"},
         {"sites"},
         {"front_door"},

@@ -18,6 +18,7 @@ from jupyter_continuum.broker.clusters.methods import ClusterMethods
 from jupyter_continuum.broker.clusters.orphans import Audit
 from jupyter_continuum.broker.clusters.view import cluster_view
 from jupyter_continuum.broker.clusters.waits import OwnWaits
+from jupyter_continuum.broker.data.methods import DataMethods
 from jupyter_continuum.broker.environments.comparing import Comparing
 from jupyter_continuum.broker.environments.installed import Environments
 from jupyter_continuum.broker.environments.methods import EnvironmentMethods
@@ -91,6 +92,7 @@ class Broker:
             ClusterMethods(
                 self._clusters, self._sites, parity, self._holding, counters=self._counters
             ),
+            DataMethods(),
             self._foreign,
             Audit(self._sites, lambda: self._probes.jobs | self._clusters.jobs()),
             self._prompts,

@@ -21,6 +21,7 @@ FOREIGN_HEAD = ("CLUSTER OF OTHERS", "STATE", "WORKERS")
 GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "CARRIER", "WHY")
 WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
 REACH_HEAD = ("WHAT", "FOUND", "VERDICT", "MEASURED")
+DATASET_HEAD = ("DATASET", "NAME", "FORMAT", "SIZE", "SITE", "OWNER", "LAW", "LICENCE", "WHERE")
 LINK_HEAD = ("FROM", "TO", "BYTES")
 TRAVEL_HEAD = ("SITE", "WORKERS", "WHAT")
 ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
@@ -172,6 +173,32 @@ def worker_row(worker: Record) -> Row:
 
 def orphan_row(job: Record) -> Row:
     return job["site"], job["job"], job["job_id"], job["state"], why(job)
+
+
+def dataset_row(record: Record) -> Row:
+    return (
+        record["id"],
+        record["name"],
+        record["format"],
+        told_text(record["size_gb"], " GB"),
+        record["site"] or "anywhere",
+        told_text(record["owner"]),
+        told_text(record["jurisdiction"]),
+        told_text(record["licence"]),
+        record["path"] or record["url"],
+    )
+
+
+def told_text(told: Record | None, unit: str = "") -> str | None:
+    """``US (unverified)``: a value that nobody vouches for says so; None where it is unknown."""
+    if told is None:
+        return None
+    value = told["value"]
+    if isinstance(value, list):
+        value = ", ".join(value)
+    shown = f"{value:g}" if isinstance(value, int | float) else str(value)
+    doubt = f" ({told['kind']})" if told["kind"] in ("unverified", "expired") else ""
+    return f"{shown}{unit}{doubt}"
 
 
 def travel_row(record: Record) -> Row:

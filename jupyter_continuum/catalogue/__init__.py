@@ -5,7 +5,7 @@ from jupyter_continuum.catalogue.catalogue import Catalogue
 from jupyter_continuum.catalogue.claim import Claim, Source, choose, disputed, known, shown
 from jupyter_continuum.catalogue.dataset import Dataset
 from jupyter_continuum.catalogue.devices import DeviceTable
-from jupyter_continuum.catalogue.load import load
+from jupyter_continuum.catalogue.load import load, load_datasets
 from jupyter_continuum.catalogue.offer import Offer
 from jupyter_continuum.catalogue.site import Region, Site
 from jupyter_continuum.catalogue.text import slug
@@ -25,6 +25,7 @@ __all__ = [
     "disputed",
     "known",
     "load",
+    "load_datasets",
     "shown",
     "slug",
 ]

@@ -43,11 +43,17 @@ def load(config_path: Sequence[Path] | None = None, *, today: date | None = None
     devices = read(SHIPPED.parent / "devices.yaml")
     return Catalogue(
         sites=_records(Site, "sites", folders),
-        datasets=_records(Dataset, "datasets", folders),
+        datasets=load_datasets(folders),
         carbon=_validate(CarbonTable, carbon.data, [carbon]),
         devices=_validate(DeviceTable, devices.data, [devices]),
         today=today or datetime.now(UTC).date(),
     )
+
+
+def load_datasets(config_path: Sequence[Path] | None = None) -> dict[str, Dataset]:
+    """Those that ship, with the person's own laid over them, by id. Raises CatalogueError."""
+    folders = paths.config_path() if config_path is None else config_path
+    return _records(Dataset, "datasets", folders)
 
 
 def _records(model: type[R], folder: str, config_path: Sequence[Path]) -> dict[str, R]:

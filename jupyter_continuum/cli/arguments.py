@@ -67,6 +67,8 @@ def _listing_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add = command("list", "clusters, their groups and what each waits for", json=True)
     add("name", nargs="?", metavar="CLUSTER", help="only this one, with every worker")
 
+    command("datasets", "data sets that are known, and what is said of each", json=True)
+
 
 def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:
     add = command("connect", "make a site usable: log in, test, save a profile", json=True)

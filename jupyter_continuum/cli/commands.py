@@ -9,6 +9,7 @@ HOME = {
     "sites": "listings",
     "offers": "listings",
     "list": "listings",
+    "datasets": "listings",
     "connect": "connect",
     "disconnect": "connect",
     "prepare": "prepare",

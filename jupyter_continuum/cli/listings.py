@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.rows import (
+    DATASET_HEAD,
     FOREIGN_HEAD,
     GROUP_HEAD,
     OFFER_HEAD,
@@ -13,6 +14,7 @@ from jupyter_continuum.broker.rows import (
     WIDE_HEAD,
     WORKER_HEAD,
     Record,
+    dataset_row,
     foreign_row,
     group_row,
     offer_row,
@@ -80,6 +82,15 @@ def refused(offers: list[Record], *, json: bool) -> int:
         say(f"Your policy ({policy['path']}) refuses none of them.")
     else:
         say(f"You have no policy. {policy['path']} would hold it.")
+    return 0
+
+
+def datasets(options: Namespace) -> int:
+    found = call_broker("datasets")
+    if options.json:
+        print_json(found)
+    else:
+        say(as_text(DATASET_HEAD, map(dataset_row, found)))
     return 0
 
 

@@ -4,7 +4,14 @@ from jupyter_continuum.workbench.cluster import Cluster
 from jupyter_continuum.workbench.connecting import connect
 from jupyter_continuum.workbench.keep_result import record
 from jupyter_continuum.workbench.launching import attach, launch, stop
-from jupyter_continuum.workbench.listings import Listing, clusters, foreign_clusters, offers, sites
+from jupyter_continuum.workbench.listings import (
+    Listing,
+    clusters,
+    datasets,
+    foreign_clusters,
+    offers,
+    sites,
+)
 
 __all__ = [
     "Cluster",
@@ -12,6 +19,7 @@ __all__ = [
     "attach",
     "clusters",
     "connect",
+    "datasets",
     "foreign_clusters",
     "launch",
     "offers",

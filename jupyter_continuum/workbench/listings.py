@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.rows import (
     CLUSTER_HEAD,
+    DATASET_HEAD,
     FOREIGN_HEAD,
     OFFER_HEAD,
     SITE_HEAD,
     Record,
     Row,
     cluster_row,
+    dataset_row,
     foreign_row,
     offer_row,
     site_row,
@@ -66,6 +68,11 @@ def offers(
 def clusters() -> Listing:
     """The clusters of this person."""
     return Listing(call_broker("clusters"), CLUSTER_HEAD, cluster_row)
+
+
+def datasets() -> Listing:
+    """Data sets of the catalogue and one's own: where each lies, whose it is, under which law."""
+    return Listing(call_broker("datasets"), DATASET_HEAD, dataset_row)
 
 
 def foreign_clusters() -> Listing:

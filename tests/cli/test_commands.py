@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import jupyter_continuum as jc
 from tests.cli.commands import COMMAND, SECONDS, connect_lab, continuum, told
 
 
@@ -57,6 +58,21 @@ def test_offers_are_ranked_and_a_policy_says_what_it_refuses(site: str, broker: 
     assert "Accepted for this launch." in fine.out
 
 
+def test_data_sets_of_ones_own_are_listed_as_soon_as_they_are_written(broker: Any) -> None:
+    assert "mauna-loa-co2" in continuum("datasets").out
+    folder = broker.state / "config" / "continuum" / "datasets"
+    folder.mkdir(parents=True)
+    (folder / "x.yaml").write_text(
+        "id: x\nname: <b>\nurl: file:///data/x.zarr\nsite: lumi\nsize_gb: 2"
+    )
+    (mine,) = [each for each in told("datasets") if each["id"] == "x"]
+    assert (mine["path"], mine["format"], mine["owner"]) == ("/data/x.zarr", "zarr", None)
+    assert (mine["size_gb"]["value"], mine["size_gb"]["kind"]) == (2, "user")
+    assert "&lt;b&gt;" in jc.datasets()._repr_html_()
+    (folder / "y.yaml").write_text("id: y\nname: Y\nurl: nowhere")
+    assert "y.yaml, line 3, field url" in continuum("datasets").err
+
+
 def test_a_disconnected_site_is_gone(site: str, broker: Any) -> None:
     assert continuum("disconnect", "lab").status == 0
     assert all(each["id"] != "lab" for each in told("sites"))
@@ -72,8 +88,6 @@ def test_a_dry_run_shows_the_script_and_submits_nothing(site: str) -> None:
 
 
 def test_a_cluster_from_launch_to_stop(cluster: str) -> None:
-    import jupyter_continuum as jc
-
     view = told("list", "span")
     assert view["groups"][0]["workers"][0]["state"] == "ready"
     assert "lab" in continuum("list").out
@@ -96,8 +110,6 @@ def test_a_cluster_from_launch_to_stop(cluster: str) -> None:
 
 
 async def test_an_asynchronous_client_is_awaited(cluster: str) -> None:
-    import jupyter_continuum as jc
-
     async with jc.attach(cluster).get_client(asynchronous=True) as client:
         assert await client.submit(sum, [1, 2]) == 3
 

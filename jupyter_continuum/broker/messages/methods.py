@@ -34,6 +34,7 @@ METHODS = {
     "record": "(name: or id) -> ClusterFacts; also of one that has ended, for a time",
     "records": "() -> [RecordView]; of what can be had a record of",
     "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
+    "datasets": "() -> [DatasetView]; those of the catalogue and the person's own",
     "foreign_clusters": "() -> [ForeignClusterView]; what others run at the sites",
     "attach_foreign": "(site, name) -> {socket}; leads to its scheduler, which speaks Dask's tcp",
     "dashboard": "(name) -> {socket}; where Dask's pages are: HTTP on a Unix socket, its owner's",

@@ -1,0 +1,41 @@
+"""Data sets that are known, and what is said of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_continuum.broker.messages.message import Message
+
+
+class ToldView(Message):
+    """What a record says of one thing, and who says so."""
+
+    value: Any  # text, a number, a flag or countries, by the field
+    kind: str
+    """A kind of the catalogue's claims, or ``expired``."""
+    source: str = ""
+    url: str = ""
+    date: str = ""
+    """When it was seen, or its source written, as exactly as is known."""
+    note: str = ""
+
+
+class DatasetView(Message):
+    """A data set as a face shows it. None means unknown."""
+
+    id: str
+    name: str
+    url: str
+    path: str = ""
+    """At its site; "" where it is reached otherwise."""
+    format: str
+    """What it is opened as: ``zarr``, ``netcdf``, ``parquet``, ``csv`` or ``files``."""
+    site: str | None = None
+    """None: it can be had anywhere."""
+    note: str = ""
+    owner: ToldView | None = None
+    licence: ToldView | None = None
+    jurisdiction: ToldView | None = None
+    personal_data: ToldView | None = None
+    stays: ToldView | None = None
+    size_gb: ToldView | None = None
