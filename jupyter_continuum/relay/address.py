@@ -14,6 +14,8 @@ _FORM = re.compile(
 
 HOME = "home"
 """The site of scheduler, hub and clients."""
+ENDED = "has ended"
+"""The last words about an address that nobody will ever listen at again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,9 @@ class RelayConnector(Connector):
             reason = getattr(error, "real_error", None) or error
             if isinstance(reason, ssl.SSLError) and not isinstance(reason, ssl.SSLEOFError):
                 raise FatalCommClosedError(f"relay: TLS with {address}: {reason}") from error
-            raise CommClosedError(f"relay: dialling {address}: {reason}") from error
+            final = isinstance(error, FatalCommClosedError)
+            kind = FatalCommClosedError if final else CommClosedError
+            raise kind(f"relay: dialling {address}: {reason}") from error
         return RelayComm(stream, PREFIX + _own_name(relay), PREFIX + address, deserialize)
 
 

@@ -11,9 +11,9 @@ import socket
 import time
 from collections.abc import Mapping
 
-from distributed.comm.core import CommClosedError
+from distributed.comm.core import CommClosedError, FatalCommClosedError
 
-from jupyter_continuum.relay.address import Address
+from jupyter_continuum.relay.address import ENDED, Address
 from jupyter_continuum.relay.pipe import dial_unix, widen
 
 Settings = Mapping[str, str]
@@ -30,7 +30,11 @@ _unreachable: dict[str | tuple[str, int], float] = {}
 
 
 async def dial(target: Address, relay: Settings) -> socket.socket:
-    """A socket connected to ``target``. OSError, CommClosedError with the exchange's sentence."""
+    """A socket connected to ``target``. OSError, CommClosedError with the exchange's sentence.
+
+    FatalCommClosedError when its process has ended: else distributed would dial for a minute, and
+    whoever asks all workers for something would wait for one that is gone.
+    """
     if target.site == relay.get("site", ""):
         plug = await _dial_beside(target, relay) or await _dial_inside(target)
         if plug is not None:
@@ -54,7 +58,9 @@ async def ask_exchange(request: dict[str, str], relay: Settings) -> socket.socke
             line += data
         answer = json.loads(line)
         if "error" in answer:
-            raise CommClosedError(str(answer["error"]))
+            sentence = str(answer["error"])
+            final = sentence.endswith(ENDED)
+            raise FatalCommClosedError(sentence) if final else CommClosedError(sentence)
     except BaseException:
         plug.close()
         raise

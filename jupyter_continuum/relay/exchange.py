@@ -46,6 +46,8 @@ class Exchange:
         """Address without ``@host`` -> Unix socket path."""
         self.remote_listeners: dict[str, set[str]] = {}
         """Link name -> addresses that the other end announced."""
+        self.gone: set[str] = set()
+        """Addresses of workers that have listened, and of which each successor has another."""
         self.bytes: dict[tuple[str, str], int] = {}
         self.local_ports: set[LocalPort] = set()
         """Open connections of processes beside this exchange."""
@@ -133,12 +135,15 @@ class Exchange:
             refuse(port, f"somebody listens as {key} already")
         else:
             self.listeners[key] = path
+            self.gone.discard(key)
             port.on_gone = lambda: self._unlisten(key)
             port.write(OK)
             self.on_listen(key, True)
 
     def _unlisten(self, key: str) -> None:
         del self.listeners[key]
+        if self.site != addresses.HOME:  # there the scheduler is, always at the same
+            self.gone.add(key)
         self.on_listen(key, False)
 
     def _dial(self, port: LocalPort, target: addresses.Address) -> None:
@@ -148,7 +153,7 @@ class Exchange:
             return
         end = self.link_to(target)
         if end is None:
-            refuse(port, f"nobody listens as {target}")
+            refuse(port, self._nobody(target))
             return
         try:
             stream = end.link.open(str(target))
@@ -238,7 +243,7 @@ class Exchange:
         """Splice a stream of one link to a new one of another."""
         onward = self.link_to(target)
         if onward is None or onward is end:
-            end.refuse(stream, f"nobody listens as {target}")
+            end.refuse(stream, self._nobody(target))
             return
         try:
             other = onward.link.open(str(target))
@@ -248,6 +253,11 @@ class Exchange:
         onward.dials[other] = RemoteDial(end, stream)
         end.asked[stream] = onward, other
         onward.flush()
+
+    def _nobody(self, target: addresses.Address) -> str:
+        if routing_key(target) in self.gone:
+            return f"{target} {addresses.ENDED}"
+        return f"nobody listens as {target}"
 
     async def _deliver(self, end: LinkEnd, stream: int, path: str) -> None:
         link = end.link
@@ -279,15 +289,18 @@ class Exchange:
                 peer.abort(reason)
 
     def _said(self, end: LinkEnd, message: dict[str, Any]) -> None:
-        address = message.get("listening") or message.get("ceased")
+        address = str(message.get("listening") or message.get("ceased") or "")
         if not address:
             self.on_message(end, message)
             return
         known = self.remote_listeners.setdefault(end.name, set())
         if "ceased" in message:
-            known.discard(str(address))
-        elif end.joined and _is_at(str(address), end.name):
-            known.add(str(address))
+            if address in known:
+                known.remove(address)
+                self.gone.add(address)
+        elif end.joined and _is_at(address, end.name):
+            known.add(address)
+            self.gone.discard(address)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -32,7 +32,7 @@ from typing import Any
 
 from jupyter_continuum.errors import RelayError
 from jupyter_continuum.relay import handshake
-from jupyter_continuum.relay.address import HOME, Address
+from jupyter_continuum.relay.address import ENDED, HOME, Address
 from jupyter_continuum.relay.doorway import Doorway
 from jupyter_continuum.relay.ends import LinkEnd
 from jupyter_continuum.relay.exchange import Exchange
@@ -174,7 +174,8 @@ class Hub(Exchange):
         self._ending.discard(end.name)
         for known in (self._joins, self._grants, self._lost_at):
             known.pop(end.name, None)
-        self.on_broken(end, f"{end.name} has ended")
+        self.gone |= self.remote_listeners.get(end.name, set())
+        self.on_broken(end, f"{end.name} {ENDED}")
 
     async def _dial_gateway(self, end: LinkEnd, path: str, key: bytes) -> None:
         door: Doorway | None = None

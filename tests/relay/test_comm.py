@@ -151,6 +151,15 @@ async def test_who_is_not_there_is_told(net: Net, secure, tmp_path):
         await RelayConnector().connect("b.0:99", **{**arguments, "extra_conn_args": relay})
 
 
+async def test_a_worker_that_ended_is_dialled_once(net: Net, secure, tmp_path):
+    async with Served(net, "b", secure) as served:
+        address = served.address
+    await until(lambda: not net.hub.remote_listeners["b.0"])
+    # By distributed's connect, which for any other failure would go on until its time is over.
+    with pytest.raises(FatalCommClosedError, match="has ended"):
+        await dialled(address, secure, beside(net, "a", tmp_path / "a"))
+
+
 async def test_somebody_of_another_cluster_is_refused_for_good(net: Net, secure, tmp_path):
     stranger = credentials(make_authority("other"), "worker")
     async with Served(net, "b", secure) as served:
