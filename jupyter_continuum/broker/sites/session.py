@@ -79,6 +79,11 @@ class Session:
         self._on_change = on_change
         self._hurry = asyncio.Event()
         self._is_ready = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._looked = float("-inf")
+        """When the last look began; long ago, when it failed."""
+        self._trouble: SiteError | None = None
+        """Why the site does not answer."""
         self._expected: dict[str, Callable[[], bool]] = {}
         self._failures = 0
         self._closed = False
@@ -122,11 +127,12 @@ class Session:
 
     async def sign_in(self) -> None:
         """Connect now, with the person at hand; raises what went wrong."""
-        if not self.ready:
+        is_watched = self.ready
+        if not is_watched:
             self._become(SiteState.CONNECTING, "Connecting.")
-        await self.connect()
         await self.look()
-        self._hurry.set()
+        if not is_watched:
+            self._hurry.set()
 
     async def connect(self) -> None:
         """Have a connection, made anew where it was lost. Raises SiteError.
@@ -138,11 +144,21 @@ class Session:
         await self._noticing(self._dial)
 
     async def look(self) -> SiteStatus:
-        """Look now; raises SiteError when the site does not answer."""
+        """Look now; raises SiteError when the site does not answer.
+
+        Who asks while somebody looks waits for one look more, and shares it with all who do;
+        when the site does not answer the one, nor would it answer the other.
+        """
         await self.connect()
-        status = await self._noticing(self.launcher.poll)
-        self._seen(status)
-        return status
+        asked, known = time.monotonic(), self._trouble
+        async with self._looking:
+            if self._trouble not in (None, known):
+                raise self._trouble
+            if self.status is None or self._looked < asked:
+                self._looked = time.monotonic()
+                self._seen(await self._noticing(self.launcher.poll))
+            assert self.status is not None
+            return self.status
 
     async def until_reachable(self, agent: Agent) -> None:
         """Until the site answers, or this agent has dialled out to us: that needs no login."""
@@ -216,23 +232,23 @@ class Session:
             raise
 
     async def _watch(self) -> None:
-        """Look until something fails."""
-        looked = float("-inf")
+        """Look until something fails; whoever hurries, as often as while jobs start at most."""
+        hurried = False
         while True:
             self._hurry.clear()
-            if time.monotonic() - looked >= self._interval():
+            if time.monotonic() - self._looked >= self._interval(hurried):
+                hurried = False
                 await self.look()
-                looked = time.monotonic()
             elif self._awaits_agents():
                 await self._look_for_agents()
-            left = max(0.05, looked + self._interval() - time.monotonic())
+            left = max(0.05, self._looked + self._interval(hurried) - time.monotonic())
             pause = min(left, AGENT_SECONDS) if self._awaits_agents() else left
             try:
                 async with asyncio.timeout(pause):
                     await self._hurry.wait()
+                hurried = True
             except TimeoutError:
                 continue
-            looked = min(looked, time.monotonic() - self._interval() + 0.05)
 
     async def _look_for_agents(self) -> None:
         found = await self._noticing(self.launcher.agents)
@@ -245,8 +261,10 @@ class Session:
         self._expected = {job: unmet for job, unmet in self._expected.items() if unmet()}
         return bool(self._expected)
 
-    def _interval(self) -> float:
+    def _interval(self, hurried: bool) -> float:
         pace = PACES.get(self.profile.kind, PROCESSES)
+        if hurried:
+            return pace.first
         jobs = self.status.jobs if self.status else ()
         return pace.seconds(jobs, starting=self._awaits_agents())
 
@@ -267,7 +285,7 @@ class Session:
 
     def _seen(self, status: SiteStatus) -> None:
         self.status = status
-        self._failures = 0
+        self._failures, self._trouble = 0, None
         live = {job.name for job in status.jobs if job.state in (JobState.QUEUED, JobState.RUNNING)}
         known = {key: agent for key, agent in self.agents.items() if key[0] in live}
         self.agents = known | {(agent.job, agent.rank): agent for agent in status.agents}
@@ -282,10 +300,11 @@ class Session:
             self._failed(error)
             raise
 
-    def _failed(self, error: ContinuumError) -> None:
+    def _failed(self, error: SiteError) -> None:
         if self._closed:
             return
         self._failures += 1
+        self._looked, self._trouble = float("-inf"), error
         if self.ready:
             self._hurry.set()  # whoever found it out, the next look is due now
         wants_person = isinstance(error, SignInRequired | HostKeyChanged)
