@@ -108,6 +108,7 @@ def total(per_node_hour: Amount, node_hours: float, share: Amount) -> Amount:
     return Amount(
         per_node_hour.value * node_hours * share.value,
         "estimated",
-        f"{node_hours:.4g} node-hours x {per_node_hour.source}; {share.source}",
+        f"{node_hours:.4g} node-hour{'' if node_hours == 1 else 's'} x {per_node_hour.source}; "
+        f"{share.source}",
         date=per_node_hour.date,
     )

@@ -56,7 +56,8 @@ def energy_kwh(node_hours: float, node: Amount) -> Amount:
     """Of so many hours of whole nodes."""
     if node.value is None:
         return node
-    source = f"{node_hours:.4g} node-hours x {node.source}; whole nodes at full load"
+    times = "" if node_hours == 1 else f"{node_hours:.4g} node-hours x "
+    source = f"{times}{node.source}; whole nodes at full load"
     return Amount(node_hours * node.value, "estimated", source)
 
 

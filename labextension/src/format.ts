@@ -49,6 +49,11 @@ export function amount(
   return `${about}${value}\u00a0${unit}`;
 }
 
+/** A unit that allocations are counted in: `1 GPU-hour`, `8 core-hours`. */
+export function unitName(value: number | null, unit: string): string {
+  return value === 1 ? unit : `${unit}s`;
+}
+
 /** `684` watts as `684 W`, `2140` as `2.1 kW`. */
 export function watts(value: number): string {
   return value < 999.5

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.lab
 
 
 def card(panel: Locator, site: str) -> Locator:
-    return panel.locator(f"[data-site='{site}']").get_by_role("region", name="What works here")
+    return panel.locator(f"[data-site='{site}']").get_by_role("region", name="What works at")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

@@ -164,6 +164,21 @@ export function Browse(props: IBrowseProps): JSX.Element {
         </div>
       </div>
       <div className="jp-Continuum-browseFoot">
+        {/* On the left: notices of JupyterLab lie over the right corner. */}
+        <button
+          type="button"
+          className="jp-Continuum-button jp-mod-accept"
+          disabled={!picked.size}
+          onClick={props.openLaunch}
+        >
+          {picked.size
+            ? trans._n(
+                'Prepare launch with %1 offer',
+                'Prepare launch with %1 offers',
+                picked.size
+              )
+            : trans.__('Prepare launch')}
+        </button>
         <span role="status">
           {trans.__('%1 of %2 offers', found.rows.length, rows.length)}
           {found.unknown > 0 &&
@@ -183,20 +198,6 @@ export function Browse(props: IBrowseProps): JSX.Element {
             ? <span>{trans.__('unknown')}</span>
           </span>
         </span>
-        <button
-          type="button"
-          className="jp-Continuum-button jp-mod-accept"
-          disabled={!picked.size}
-          onClick={props.openLaunch}
-        >
-          {picked.size
-            ? trans._n(
-                'Prepare launch with %1 offer',
-                'Prepare launch with %1 offers',
-                picked.size
-              )
-            : trans.__('Prepare launch')}
-        </button>
       </div>
     </>
   );

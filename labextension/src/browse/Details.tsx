@@ -4,6 +4,8 @@ import * as format from '../format';
 import { memo } from 'react';
 
 import type { IAmount, IOffer, ISite, IWait } from '../wire';
+import { Sentence } from '../components/Sentence';
+import { isConnected } from '../select';
 import { access } from './access';
 import type { ICell, IColumn } from './columns';
 import type { IRow } from './rows';
@@ -46,7 +48,9 @@ export const Details = memo(function Details(props: {
       </h3>
       <p>
         <AccessDot of={access(row)} />{' '}
-        {offer.reason || site.reason || trans.__('Ready to launch.')}
+        <Sentence
+          text={offer.reason || site.reason || trans.__('Ready to launch.')}
+        />
       </p>
       <p className="jp-Continuum-detailsLinks">
         {site.state === 'catalogued' && (
@@ -60,7 +64,9 @@ export const Details = memo(function Details(props: {
         )}
         {site.docs && /^https?:/.test(site.docs) && (
           <a href={site.docs} target="_blank" rel="noreferrer noopener">
-            {trans.__('How to get access')}
+            {isConnected(site)
+              ? trans.__('Documentation')
+              : trans.__('How to get access')}
           </a>
         )}
       </p>

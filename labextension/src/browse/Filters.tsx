@@ -4,9 +4,10 @@ import { searchIcon } from '@jupyterlab/ui-components';
 import { memo, useMemo } from 'react';
 
 import { countryName } from '../format';
-import { choices, type IFilter, type IRow, NO_FILTER } from './rows';
+import { ANY_GPU, choices, type IFilter, type IRow, NO_FILTER } from './rows';
 import { SavedChoice } from './SavedChoice';
-import type { SavedFilters } from './saved';
+import { asksSame, type SavedFilters } from './saved';
+import { UNION } from './union';
 
 /** What is asked for. */
 export const Filters = memo(function Filters(props: {
@@ -23,9 +24,12 @@ export const Filters = memo(function Filters(props: {
 }): JSX.Element {
   const { filter, rows, trans, onChange } = props;
   const change = (to: Partial<IFilter>) => onChange({ ...filter, ...to });
-  const countries = useMemo(() => choices(rows, row => row.country), [rows]);
+  const countries = useMemo(
+    () => [UNION, ...choices(rows, row => row.country)],
+    [rows]
+  );
   const vendors = useMemo(
-    () => choices(rows, row => row.offer.gpu_vendor),
+    () => [ANY_GPU, ...choices(rows, row => row.offer.gpu_vendor)],
     [rows]
   );
   return (
@@ -39,7 +43,8 @@ export const Filters = memo(function Filters(props: {
         <input
           type="search"
           value={filter.words}
-          placeholder={trans.__('Site, GPU, country, operator…')}
+          placeholder={trans.__('Search…')}
+          title={trans.__('By site, GPU, country or operator')}
           aria-label={trans.__('Search offers')}
           onChange={event => change({ words: event.target.value })}
         />
@@ -69,10 +74,13 @@ export const Filters = memo(function Filters(props: {
         onChange={country => change({ country })}
       />
       <Choice
-        label={trans.__('GPU vendor')}
-        any={trans.__('Any vendor')}
+        label={trans.__('GPU')}
+        any={trans.__('GPU or not')}
         value={filter.vendor}
         options={vendors}
+        named={vendor =>
+          vendor === ANY_GPU ? trans.__('Any GPU') : vendorName(vendor)
+        }
         onChange={vendor => change({ vendor })}
       />
       <Bound
@@ -115,7 +123,7 @@ export const Filters = memo(function Filters(props: {
           onChange={onChange}
         />
       )}
-      {filter !== NO_FILTER && (
+      {!asksSame(filter, NO_FILTER) && (
         <button
           type="button"
           className="jp-Continuum-textButton"
@@ -128,12 +136,23 @@ export const Filters = memo(function Filters(props: {
   );
 });
 
+const VENDORS: Readonly<Record<string, string>> = {
+  amd: 'AMD',
+  intel: 'Intel',
+  nvidia: 'NVIDIA'
+};
+
+/** As its makers write it. */
+function vendorName(vendor: string): string {
+  return VENDORS[vendor] ?? vendor;
+}
+
 function Choice(props: {
   readonly label: string;
   readonly any: string;
   readonly value: string;
   readonly options: readonly string[];
-  readonly named?: (option: string) => string;
+  readonly named: (option: string) => string;
   readonly onChange: (value: string) => void;
 }): JSX.Element {
   return (
@@ -147,7 +166,7 @@ function Choice(props: {
       <option value="">{props.any}</option>
       {props.options.map(option => (
         <option key={option} value={option}>
-          {props.named?.(option) ?? option}
+          {props.named(option)}
         </option>
       ))}
     </select>

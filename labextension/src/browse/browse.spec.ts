@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
@@ -5,7 +7,8 @@ import type { IOffer, ISite } from '../wire';
 import { access } from './access';
 import { columns, fitting } from './columns';
 import { sorted } from './order';
-import { find, hasNoGpu, NO_FILTER, rowsOf } from './rows';
+import { ANY_GPU, find, hasNoGpu, NO_FILTER, rowsOf } from './rows';
+import { MEMBERS, UNION } from './union';
 
 const UNKNOWN = {
   value: null,
@@ -109,6 +112,40 @@ describe('finding', () => {
       rows: [],
       unknown: 1
     });
+  });
+
+  it('finds the members of the European Union, and no country of nobody knows where', () => {
+    const of = (country: string | null) => rows([offer('x/a')], { country });
+    const found = (country: string | null) =>
+      find(of(country), { ...NO_FILTER, country: UNION });
+    expect(ids(found('FI').rows)).toEqual(['x/a']);
+    expect(found('CH')).toEqual({ rows: [], unknown: 0 });
+    expect(found(null)).toEqual({ rows: [], unknown: 1 });
+  });
+
+  it('takes the members of the Union that a policy takes', () => {
+    const policy = readFileSync(
+      new URL('../../../jupyter_continuum/planning/policy.py', import.meta.url),
+      'utf8'
+    );
+    const [, listed] = /^EU = frozenset\(\n(.*?)^\)/ms.exec(policy)!;
+    expect(new Set(listed.match(/[A-Z]{2}/g))).toEqual(MEMBERS);
+  });
+
+  it('finds what has a GPU, of whatever vendor', () => {
+    const of = rows([
+      offer('x/counted', { gpus_per_node: 4 }),
+      offer('x/named', { gpu_model: 'A100' }),
+      offer('x/unverified', {
+        gpus_per_node: 4,
+        unverified: ['gpus_per_node']
+      }),
+      offer('x/unknown'),
+      offer('x/none', { gpus_per_node: 0 })
+    ]);
+    const found = find(of, { ...NO_FILTER, vendor: ANY_GPU });
+    expect(ids(found.rows)).toEqual(['x/counted', 'x/named']);
+    expect(found.unknown).toBe(2);
   });
 
   it('knows that there is no GPU only when that is known', () => {

@@ -93,7 +93,7 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
     },
     {
       id: 'gpu',
-      title: trans.__('GPUs of a node'),
+      title: trans.__('GPUs'),
       name: trans.__('GPUs of a node'),
       hint: trans.__('Number and model of the GPUs of one node'),
       width: 108,
@@ -221,9 +221,7 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
         if (eur.value !== null) {
           return amount(eur, 2);
         }
-        return units.value !== null && unit
-          ? amountCell(units.kind, `${short(units.value)} ${unit}s`)
-          : UNKNOWN;
+        return units.value !== null && unit ? unitsCell(units, unit) : UNKNOWN;
       }
     },
     {
@@ -236,12 +234,7 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
       numeric: true,
       key: row => row.offer.left.value,
       cell: ({ offer }) =>
-        offer.left.value !== null
-          ? amountCell(
-              offer.left.kind,
-              `${short(offer.left.value)} ${offer.unit}s`
-            )
-          : UNKNOWN
+        offer.left.value !== null ? unitsCell(offer.left, offer.unit) : UNKNOWN
     },
     {
       id: 'carbon',
@@ -327,6 +320,11 @@ function amountCell(kind: string, text: string): ICell {
   return kind === 'estimated'
     ? { text: `~${text}`, certainty: 'estimated' }
     : { text, certainty: 'known' };
+}
+
+function unitsCell({ kind, value }: IAmount, unit: string): ICell {
+  const named = format.unitName(value, unit);
+  return amountCell(kind, `${short(value ?? 0)} ${named}`);
 }
 
 function short(value: number): string {

@@ -1,5 +1,6 @@
 import { countryName } from '../format';
 import type { IOffer, ISite } from '../wire';
+import { MEMBERS, UNION } from './union';
 
 /** One offer of the table, with its site. */
 export interface IRow {
@@ -15,13 +16,18 @@ export interface IRow {
 export interface IFilter {
   readonly words: string;
   readonly site: string;
+  /** A code, or `UNION` for any of its members. */
   readonly country: string;
+  /** A vendor of GPUs, or `ANY_GPU`. */
   readonly vendor: string;
   readonly gpuMemoryGb: number | null;
   readonly maxEur: number | null;
   readonly maxGrams: number | null;
   readonly readyNow: boolean;
 }
+
+/** As a vendor: whoever made it, as long as there is one. */
+export const ANY_GPU = 'any';
 
 export const NO_FILTER: IFilter = {
   words: '',
@@ -138,10 +144,14 @@ function questions(filter: IFilter): readonly ((row: IRow) => Verdict)[] {
   if (filter.readyNow) {
     asked.push(row => row.offer.launchable);
   }
-  if (filter.country) {
+  if (filter.country === UNION) {
+    asked.push(row => map(country(row), code => MEMBERS.has(code)));
+  } else if (filter.country) {
     asked.push(row => same(country(row), filter.country));
   }
-  if (vendor) {
+  if (vendor === ANY_GPU) {
+    asked.push(row => !hasNoGpu(row.offer) && hasGpu(row.offer));
+  } else if (vendor) {
     asked.push(
       row =>
         !hasNoGpu(row.offer) &&
@@ -174,11 +184,26 @@ function country(row: IRow): string | null {
 }
 
 function same(value: string | null, wanted: string): Verdict {
-  return value === null ? null : value === wanted;
+  return map(value, known => known === wanted);
+}
+
+function map(
+  value: string | null,
+  verdict: (known: string) => boolean
+): Verdict {
+  return value === null ? null : verdict(value);
 }
 
 function atMost(low: number | null, high: number | null): Verdict {
   return low === null || high === null ? null : low <= high;
+}
+
+/** null: where it may or may not have one. */
+function hasGpu(offer: IOffer): Verdict {
+  const fields = ['gpus_per_node', 'gpu_model', 'gpu_vendor'] as const;
+  return fields.some(field => offer[field] && !offer.unverified.includes(field))
+    ? true
+    : null;
 }
 
 /** True where it is known that there is none. */

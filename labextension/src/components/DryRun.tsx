@@ -78,7 +78,10 @@ function Group({ of: group, trans }: IOf<IGroupDryRun>): JSX.Element {
             {format.amount(group.eur, 'EUR')}
           </Fact>
           <Fact name={trans.__('Allocation')} of={group.units}>
-            {format.amount(group.units, `${unit}s`)}
+            {format.amount(
+              group.units,
+              format.unitName(group.units.value, unit)
+            )}
           </Fact>
           <Fact name={trans.__('Energy')} of={group.energy_kwh}>
             {format.amount(group.energy_kwh, 'kWh')}

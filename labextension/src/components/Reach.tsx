@@ -18,12 +18,14 @@ const MARKS: Readonly<Record<string, string>> = {
 export function Reach({ site }: { readonly site: ISite }): JSX.Element {
   const { trans } = usePanel();
   const [open, setOpen] = useState(false);
-  const title = useId();
   const body = useId();
   const reach = site.reach;
   const Caret = open ? caretDownIcon : caretRightIcon;
   return (
-    <section className="jp-Continuum-reach" aria-labelledby={title}>
+    <section
+      className="jp-Continuum-reach"
+      aria-label={trans.__('What works at %1', site.name)}
+    >
       <h4 className="jp-Continuum-reachTitle">
         {reach ? (
           <button
@@ -33,11 +35,11 @@ export function Reach({ site }: { readonly site: ISite }): JSX.Element {
             onClick={() => setOpen(!open)}
           >
             <Caret.react tag="span" className="jp-Continuum-caret" />
-            <span id={title}>{trans.__('What works here')}</span>
+            <span>{trans.__('What works here')}</span>
             <Tally rows={reach.rows} />
           </button>
         ) : (
-          <span id={title}>{trans.__('What works here')}</span>
+          <span>{trans.__('What works here')}</span>
         )}
       </h4>
       <p className="jp-Continuum-reachChosen">
