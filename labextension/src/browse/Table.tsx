@@ -46,6 +46,7 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
   const lines = useRef<Lines | null>(null);
   // Kept, since asking the page for it makes it lay out what was changed so far.
   const top = useRef(0);
+  const answered = useRef({ filter, order });
   const [size, setSize] = useState({ width: 0, height: 0 });
   const [at, setAt] = useState({ ...START, filter, order });
   // The heading stays where it is when it sorts.
@@ -72,11 +73,6 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
   const column = Math.min(active.column, shown.length);
 
   useLayoutEffect(() => {
-    if (box.current !== null && top.current !== 0) {
-      box.current.scrollTop = top.current = 0;
-    }
-  }, [filter, order]);
-  useLayoutEffect(() => {
     if (body.current === null) {
       return;
     }
@@ -87,8 +83,29 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
   useLayoutEffect(() => {
     const look = { id, rows, places: shown, height: size.height };
     const marks = { picked, chosen, active: { row, column } };
+    const { current: last } = answered;
+    const isNew = last.filter !== filter || last.order !== order;
+    answered.current = { filter, order };
+    const above = top.current;
+    top.current = isNew ? 0 : above;
     lines.current?.show({ ...look, ...marks }, top.current);
-  }, [id, rows, shown, size.height, picked, chosen, row, column, trans]);
+    // Last, since it makes the page lay out all that has changed.
+    if (box.current !== null && top.current !== above) {
+      box.current.scrollTop = top.current;
+    }
+  }, [
+    id,
+    rows,
+    filter,
+    order,
+    shown,
+    size.height,
+    picked,
+    chosen,
+    row,
+    column,
+    trans
+  ]);
 
   const move = (toRow: number, toColumn: number) => {
     const next = {
@@ -185,8 +202,11 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
             id={`${id}--1-0`}
             style={{ width: PICK_WIDTH }}
             data-active={row < 0 && column === 0}
-            aria-label={trans.__('Chosen for the launch')}
-          />
+          >
+            <span className="jp-Continuum-unseen">
+              {trans.__('Chosen for the launch')}
+            </span>
+          </div>
           {shown.map(({ column: each, left, width }, index) => {
             const on = order.column === each.id;
             return (

@@ -60,7 +60,10 @@ export class Lines implements IDisposable {
     this.draw(top, same);
   }
 
-  /** Draw what is seen when so many pixels are above; `keep` lines that are seen already. */
+  /**
+   * Draw what is seen when so many pixels are above; `keep` lines that are seen already. When none
+   * is kept, what lies beyond is drawn at rest: a key press has to wait for all that is drawn.
+   */
   draw(top: number, keep = true): void {
     const { look } = this;
     if (look === null) {
@@ -74,6 +77,9 @@ export class Lines implements IDisposable {
       0,
       Math.min(Math.floor(top / LINE) - SPARE, look.rows.length - count)
     );
+    const seen = keep
+      ? [first, first + count]
+      : [Math.floor(top / LINE), Math.ceil((top + look.height) / LINE)];
     keep &&= count === this.lines.length;
     this.resize(count, look);
     if (!keep || Math.abs(first - this.first) >= count) {
@@ -81,7 +87,11 @@ export class Lines implements IDisposable {
     }
     this.first = first;
     for (let index = first; index < first + count; index++) {
-      this.lines[this.place(index)].show(index, look);
+      const line = this.lines[this.place(index)];
+      line.move(index);
+      if (index >= seen[0] && index < seen[1]) {
+        line.show(look);
+      }
     }
     window.clearTimeout(this.rest);
     this.rest = window.setTimeout(() => this.settle(), REST_MS);
@@ -116,6 +126,9 @@ export class Lines implements IDisposable {
 
   /** At rest the lines lie in the page in the order of the rows, which is how they are read out. */
   private settle(): void {
+    for (const line of this.lines) {
+      line.show(this.look as ILook);
+    }
     const moved = this.lines.splice(0, this.place(this.first));
     this.lines.push(...moved);
     this.body.append(...moved.map(line => line.node));
@@ -148,13 +161,18 @@ class Line {
     this.node.append(this.pick, ...this.cells.map(cell => cell.node));
   }
 
-  show(index: number, look: ILook): void {
-    const row = look.rows[index];
+  /** To where that row lies. */
+  move(index: number): void {
     if (index !== this.index) {
       this.node.style.top = `${index * LINE}px`;
       this.node.setAttribute('aria-rowindex', String(index + 2));
       this.index = index;
     }
+  }
+
+  show(look: ILook): void {
+    const { index } = this;
+    const row = look.rows[index];
     const picked = look.picked.has(row.id);
     if (row !== this.row || picked !== this.picked) {
       this.showPick(row, picked);
@@ -267,13 +285,17 @@ class Cell {
       );
       this.certainty = certainty;
     }
-    const said = sureness(certainty, this.trans);
+    const said = certainty === 'known' ? '' : sureness(certainty, this.trans);
     // A "?" that is read out says less than the word.
-    this.node.ariaLabel = !said
-      ? null
-      : certainty === 'unknown' || certainty === 'none'
-        ? said
-        : `${text} ${said}`;
+    set(
+      this.node,
+      'aria-label',
+      !said
+        ? null
+        : certainty === 'unknown' || certainty === 'none'
+          ? said
+          : `${text} ${said}`
+    );
     set(this.node, 'title', null);
   }
 
