@@ -177,6 +177,12 @@ function refusal(status: number, answer: unknown): ContinuumError {
       'NotInstalled'
     );
   }
+  if (status === 403 && typeof kind !== 'string') {
+    return new ContinuumError(
+      'This Jupyter server lets you look and change nothing. Ask who runs it for more.',
+      'Forbidden'
+    );
+  }
   return new ContinuumError(
     typeof message === 'string' ? message : `The server answered ${status}.`,
     typeof kind === 'string' ? kind : ''

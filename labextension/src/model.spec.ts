@@ -1,3 +1,4 @@
+import { PromiseDelegate } from '@lumino/coreutils';
 import { describe, expect, it } from 'vitest';
 
 import { ContinuumModel } from './model';
@@ -67,6 +68,18 @@ describe('ContinuumModel', () => {
       'catalogued'
     ]);
     expect(model.clusters.map(it => it.name)).toEqual(['d']);
+  });
+
+  it('lets a cluster that is gone stay gone, whatever is said of it later', async () => {
+    const answer = new PromiseDelegate<ICluster>();
+    const model = modelOver({ scale: () => answer.promise });
+    await model.refresh();
+    const scaling = model.scale('c', 'g', 2);
+    model.apply({ kind: 'cluster-gone', name: 'c' });
+    model.apply({ kind: 'cluster-gone', name: 'never-there' });
+    answer.resolve(cluster('c'));
+    await scaling;
+    expect(model.clusters).toEqual([]);
   });
 
   it('leaves retired sites out unless they are asked for', async () => {

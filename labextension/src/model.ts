@@ -172,7 +172,7 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
 
   async scale(name: string, group: string, jobs: number): Promise<void> {
     const wanted = Math.min(Math.max(0, Math.round(jobs)), MAX_JOBS);
-    this.takeCluster(
+    this.updateCluster(
       await this.during(
         `cluster:${name}`,
         this.trans.__('Changing %1 to %2 jobs…', group, wanted),
@@ -182,7 +182,7 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   }
 
   async stop(name: string): Promise<void> {
-    this.takeCluster(
+    this.updateCluster(
       await this.during(
         `cluster:${name}`,
         this.trans.__('Stopping: ending jobs at every site…'),
@@ -328,6 +328,13 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
       );
     }
     this.emit();
+  }
+
+  /** An answer may come after the event that the cluster is gone. */
+  private updateCluster(cluster: ICluster | null): void {
+    if (this._clusters.some(it => it.name === cluster?.name)) {
+      this.takeCluster(cluster);
+    }
   }
 
   private takeBroker(state: 'ready' | 'lost', message: string): void {

@@ -22,6 +22,7 @@ from jupyter_continuum.cli.clearing import end_everything
 from jupyter_continuum.errors import BrokerError, ContinuumError
 from jupyter_continuum.paths import data_dir, socket_dir
 from tests.broker.conftest import (
+    View,
     all_ready,
     emulated,
     kill_broker,
@@ -97,6 +98,15 @@ def test_scaling_down_keeps_results(two_sites: RunningBroker, client_of: Attach)
     assert client.gather(values) == before
     call_broker("scale", name="main", group="north", jobs=2)
     wait_for("main", all_ready)
+    with ThreadPoolExecutor(3) as faces:  # at once: one of them has the last word
+        for jobs in (1, 2, 1):
+            faces.submit(call_broker, "scale", name="main", group="north", jobs=jobs)
+    wait_for("main", as_many_as_wanted)
+    assert client.gather(values) == before
+
+
+def as_many_as_wanted(view: View) -> bool:
+    return all_ready(view) and len(workers(view)) == view["groups"][0]["jobs_wanted"]
 
 
 def test_a_queued_worker_says_why_it_waits(broker: RunningBroker) -> None:

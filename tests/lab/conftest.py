@@ -75,7 +75,7 @@ def lab_server(
     running.close()
 
 
-def start_lab(home: Path, data: Path, *, base: str = "/") -> JupyterServer:
+def start_lab(home: Path, data: Path, *, base: str = "/", config: str = "") -> JupyterServer:
     """JupyterLab on loopback with everything it writes below ``home`` and ``data``."""
     settings = home / "app-settings"
     settings.mkdir(parents=True)
@@ -89,6 +89,7 @@ def start_lab(home: Path, data: Path, *, base: str = "/") -> JupyterServer:
         data,
         module="jupyterlab",
         base=base,
+        config=config,
         arguments=(
             "--LabApp.expose_app_in_browser=True",
             f"--LabApp.app_settings_dir={settings}",

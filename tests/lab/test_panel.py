@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.lab import sample
-from tests.lab.conftest import Lab
+from tests.lab.conftest import Lab, start_lab
 from tests.server.broker_double import BrokerDouble
+from tests.server.jupyter_process import READ_ONLY
 
 pytestmark = pytest.mark.lab
 
@@ -115,6 +118,26 @@ def test_a_refused_launch_says_why_and_keeps_what_was_chosen(
     expect(panel.get_by_role("list", name="Chosen offers")).to_contain_text("emulated-a")
 
 
+def test_who_may_only_look_sees_it_all_and_is_told_when_a_launch_is_refused(
+    page: Page, broker: BrokerDouble, lab_data: Path, tmp_path: Path
+) -> None:
+    server = start_lab(tmp_path / "home", lab_data, config=READ_ONLY)
+    try:
+        lab = Lab(page, server)
+        lab.open()
+        panel = lab.open_panel()
+        expect(panel.locator("[data-cluster='sea-surface']")).to_contain_text("Running")
+        panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
+        panel.get_by_role("button", name="Launch", exact=True).last.click()
+        expect(lab.page.locator(".Toastify")).to_contain_text("lets you look and change nothing")
+        expect(panel.get_by_role("list", name="Chosen offers")).to_contain_text("emulated-a")
+        panel.get_by_role("button", name="Jobs of group emulated-a +1").click()
+        expect(panel.locator("[data-group='emulated-a']")).to_contain_text("2 of 2")
+    finally:
+        server.close()
+    assert not {method for method, _ in broker.calls} & {"launch", "scale"}
+
+
 def test_an_offer_that_cannot_be_launched_says_why(lab: Lab) -> None:
     panel = lab.open_panel()
     site(panel, "lumi").click()
@@ -160,6 +183,27 @@ def test_scaling_and_stopping_ask_the_broker(lab: Lab, broker: BrokerDouble) -> 
     expect(panel.locator("[data-cluster='sea-surface']")).to_contain_text("Stopped")
     assert ("scale", {"name": "sea-surface", "group": "emulated-a", "jobs": 3}) in broker.calls
     assert ("stop", {"name": "sea-surface"}) in broker.calls
+
+
+def test_two_tabs_that_scale_at_once_end_with_the_same_number(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    other = Lab(lab.page.context.new_page(), lab.server)
+    other.open()
+    panels = [lab.open_panel(), other.open_panel()]
+    for panel, step in zip(panels, ("+1", "−1"), strict=True):
+        panel.get_by_role("button", name=f"Jobs of group emulated-a {step}").click()
+    for panel in panels:
+        expect(panel.locator("[data-cluster='sea-surface']")).not_to_contain_text("Changing")
+    asked = sorted(params["jobs"] for method, params in broker.calls if method == "scale")
+    assert asked == [1, 3]
+    first, *rest = sample.CLUSTER["groups"]
+    changed = [first | {"jobs_wanted": 1}, *rest]
+    broker.emit({"kind": "cluster", "cluster": sample.CLUSTER | {"groups": changed}})
+    for panel in panels:
+        jobs = panel.get_by_role("textbox", name="Jobs of group emulated-a")
+        expect(jobs).to_have_value("1")
+    other.page.close()
 
 
 def test_a_group_says_why_it_waits_and_can_be_drained(lab: Lab, broker: BrokerDouble) -> None:
