@@ -168,7 +168,8 @@ def _group_state(group: Group, workers: list[WorkerView], wanted: int, ready: in
     if group.failed:
         return "failed"
     if wanted == 0:
-        return "stopped"
+        over = (WorkerState.ENDED, WorkerState.FAILED)
+        return "stopped" if all(worker.state in over for worker in workers) else "draining"
     if ready >= wanted:
         return "ready"
     if ready:
