@@ -160,6 +160,7 @@ def stop(lab: Lab, panel: Locator, name: str) -> None:
     expect(panel).to_contain_text("No cluster runs.", timeout=60_000)
 
 
+@pytest.mark.full  # the other has all of it, over real sites
 def test_from_the_panel_to_a_result_computed_on_two_sites(
     real_lab: tuple[Lab, JupyterServer],
 ) -> None:
