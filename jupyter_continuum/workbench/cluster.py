@@ -80,12 +80,15 @@ class Cluster:
         from jupyter_continuum.cluster.security import make_identity
         from jupyter_continuum.cluster.wide_link import adopt
         from jupyter_continuum.server.address import dashboard_link
+        from jupyter_continuum.workbench.announcing import announce
 
         # Dask would make a link of the relay's host name, which no browser can open.
         adopt({"distributed": {"dashboard": {"link": dashboard_link(os.environ)}}})
         identity = make_identity(f"client of {self.name}")
         answer = call_broker("attach", name=self.name, csr=identity.request)
-        return open_client(Attachment.from_answer(answer), identity, asynchronous=asynchronous)
+        client = open_client(Attachment.from_answer(answer), identity, asynchronous=asynchronous)
+        announce(self.name, client)
+        return client
 
     def upload(self, what: ModuleType | str | Path) -> Listing:
         """Bring a module or package of yours to all workers, also to those that join later.

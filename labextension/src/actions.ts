@@ -1,6 +1,6 @@
 import { Notification } from '@jupyterlab/apputils';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
-import { type INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { PromiseDelegate } from '@lumino/coreutils';
@@ -9,6 +9,9 @@ import type { IActions } from './components/context';
 import * as connecting from './connecting';
 import * as dialogs from './dialogs';
 import { messageOf } from './model';
+import { insertAttachingCell } from './notebook/attaching';
+import { attachingCode } from './notebook/code';
+import { dragCell } from './notebook/dragging';
 import { saveAs, tellSaved } from './saving';
 import type { IContinuumModel } from './tokens';
 import type { ICluster, IDraft, IGroup, IPrompt, ISite, IWorker } from './wire';
@@ -104,6 +107,10 @@ export class Actions implements IActions {
     void this.reporting(() => this.insert(cluster));
   }
 
+  dragCell(cluster: ICluster, pressed: PointerEvent): void {
+    dragCell(pressed, attachingCode(cluster));
+  }
+
   openDashboard(cluster: ICluster): void {
     this.openPage(cluster, 'status');
   }
@@ -180,7 +187,6 @@ export class Actions implements IActions {
     });
   }
 
-  /** Put the cell below the active one, or into it when it is empty. */
   private openPage(cluster: ICluster, page: string): void {
     const path = `jupyter-continuum/clusters/${cluster.name}/dashboard`;
     const url = URLExt.join(PageConfig.getBaseUrl(), path, page);
@@ -198,21 +204,7 @@ export class Actions implements IActions {
       );
       return;
     }
-    // A notebook that is still loading would drop the cell.
-    await panel.context.ready;
-    const active = panel.content.activeCell;
-    if (
-      active?.model.type !== 'code' ||
-      active.model.sharedModel.source.trim()
-    ) {
-      NotebookActions.insertBelow(panel.content);
-    }
-    panel.content.activeCell?.model.sharedModel.setSource(
-      attachingCode(cluster)
-    );
-    panel.content.mode = 'edit';
-    panel.content.activeCell?.node.scrollIntoView({ block: 'nearest' });
-    panel.activate();
+    await insertAttachingCell(panel, cluster);
   }
 
   private async connectFrom(draft: IDraft, site: ISite | null): Promise<void> {
@@ -257,20 +249,11 @@ export class Actions implements IActions {
     try {
       await work();
     } catch (error) {
-      Notification.error(messageOf(error), { autoClose: false });
+      const callback = () => this.shell.openPanel();
+      Notification.error(messageOf(error), {
+        autoClose: false,
+        actions: [{ label: this.trans.__('Open Continuum'), callback }]
+      });
     }
   }
-}
-
-/** What attaches a notebook to a cluster. */
-export function attachingCode(cluster: ICluster): string {
-  return (
-    cluster.attach ||
-    [
-      'import jupyter_continuum as jc',
-      '',
-      `client = jc.attach("${cluster.name}").get_client()`,
-      'client'
-    ].join('\n')
-  );
 }

@@ -20,7 +20,9 @@ import { changeOf } from './changes';
 import { addCommands, CommandIDs } from './commands';
 import { ContinuumModel } from './model';
 import { ContinuumPanel } from './panel';
+import { notebookPlugin } from './notebook/plugin';
 import { addPanes } from './panes';
+import { statusPlugin } from './statusbar';
 import { sweepsPlugin } from './sweep/opening';
 import { IContinuumModel } from './tokens';
 
@@ -109,7 +111,11 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     addBrowsing({ ...browsing, registry, trans });
 
     model.failed.connect((_, message) => {
-      Notification.error(message, { autoClose: false });
+      const callback = () => void commands.execute(CommandIDs.openPanel);
+      Notification.error(message, {
+        autoClose: false,
+        actions: [{ label: trans.__('Open Continuum'), callback }]
+      });
     });
     askNewPrompts(model, actions);
     tellExpiry(model, actions, trans);
@@ -151,4 +157,10 @@ function askNewPrompts(model: IContinuumModel, actions: Actions): void {
   });
 }
 
-export default [modelPlugin, panelPlugin, sweepsPlugin];
+export default [
+  modelPlugin,
+  panelPlugin,
+  notebookPlugin,
+  statusPlugin,
+  sweepsPlugin
+];

@@ -72,6 +72,18 @@ export function tally(
     .sort((a, b) => b.count - a.count);
 }
 
+/** Workers of these clusters: those that are there, and those wanted. */
+export function workersOf(clusters: readonly ICluster[]): {
+  readonly ready: number;
+  readonly wanted: number;
+} {
+  const groups = clusters.flatMap(cluster => cluster.groups);
+  return {
+    ready: groups.reduce((sum, it) => sum + it.workers_ready, 0),
+    wanted: groups.reduce((sum, it) => sum + it.workers_wanted, 0)
+  };
+}
+
 export function memoryOf(cluster: ICluster): {
   used: number;
   limit: number;

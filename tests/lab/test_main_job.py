@@ -149,6 +149,8 @@ def compute_across(lab: Lab, cluster: Locator, one: str, other: str) -> None:
     lab.wait_for_kernel()
     lab.run_active_cell()
     expect(cells.first.locator(".jp-OutputArea-output").first).to_contain_text("relay://")
+    toolbar = lab.page.get_by_role("button", name="Cluster of this notebook")
+    expect(toolbar).to_have_text(str(cluster.get_attribute("data-cluster")))
     lab.run_code(ACROSS_SITES.format(one=one, other=other))
     expect(cells.nth(1)).to_contain_text("144 and one is 145", timeout=60_000)
     expect(cluster.get_by_role("row", name=f"{one} to {other}")).to_be_visible()

@@ -52,6 +52,17 @@ function Cluster({ cluster }: { readonly cluster: ICluster }): JSX.Element {
   return (
     <li className="jp-Continuum-cluster" data-cluster={cluster.name}>
       <div className="jp-Continuum-clusterHeader">
+        {!isOver && (
+          // For the pointer only: the button below does the same.
+          <span
+            className="jp-Continuum-handle"
+            aria-hidden="true"
+            title={trans.__('Drag into a notebook to attach it')}
+            onPointerDown={event =>
+              actions.dragCell(cluster, event.nativeEvent)
+            }
+          />
+        )}
         <Dot state={cluster.state} />
         <span className="jp-Continuum-clusterName">{cluster.name}</span>
         {cluster.dashboard && (

@@ -19,6 +19,8 @@ export interface IActions {
   dryRun(): void;
   launch(): void;
   insertCell(cluster: ICluster): void;
+  /** Let what was pressed be dragged into a notebook. */
+  dragCell(cluster: ICluster, pressed: PointerEvent): void;
   openDashboard(cluster: ICluster): void;
   openWorker(cluster: ICluster, worker: IWorker): void;
   /** Choose plots of its dashboard and open each as a tab. */
