@@ -78,7 +78,7 @@ FOR_THE_WORKER = {
 }
 WHERE_THERE_IS_ONE = {
     *("array_api_strict", "cupy", "cupyx", "matplotlib", "pynvml", "scipy", "torch"),
-    *("xarray", "zarr"),
+    *("fsspec", "pandas", "pyarrow", "xarray", "zarr"),
 }
 """Imported where it is used, for what a site or the asking side may have."""
 

@@ -92,7 +92,7 @@ class Broker:
             ClusterMethods(
                 self._clusters, self._sites, parity, self._holding, counters=self._counters
             ),
-            DataMethods(),
+            DataMethods(self._sites),
             self._foreign,
             Audit(self._sites, lambda: self._probes.jobs | self._clusters.jobs()),
             self._prompts,

@@ -12,6 +12,7 @@ from jupyter_continuum.workbench.listings import (
     offers,
     sites,
 )
+from jupyter_continuum.workbench.opening import open_dataset
 
 __all__ = [
     "Cluster",
@@ -23,6 +24,7 @@ __all__ = [
     "foreign_clusters",
     "launch",
     "offers",
+    "open_dataset",
     "record",
     "sites",
     "stop",

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+import jupyter_continuum as jc
 from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.start import log_path
-from jupyter_continuum.errors import PlanRefused, SiteError
-from jupyter_continuum.paths import data_dir
+from jupyter_continuum.errors import AnalysisError, PlanRefused, SiteError
+from jupyter_continuum.paths import config_dir, data_dir
 from jupyter_continuum.workbench.cluster_record import ClusterRecord
 from tests.broker.conftest import View, all_ready, launch, wait_for, workers
 from tests.conftest import RunningBroker
@@ -60,6 +61,7 @@ def test_a_cluster_spans_this_machine_a_slurm_site_and_an_isolated_one(
     of_a = client.submit(lambda: 40, workers=["sitea-0-0-0"], pure=False)
     of_b = client.submit(lambda x: x + 2, of_a, workers=["siteb-0-0-0"], pure=False)
     assert of_b.result(timeout=60) == 42
+    check_data(client_of("main"), both[0])
     nodes = {
         worker["name"]: worker["node"] for worker in workers(call_broker("cluster", name="main"))
     }
@@ -71,6 +73,25 @@ def test_a_cluster_spans_this_machine_a_slurm_site_and_an_isolated_one(
         assert list((site.work / "jobs").iterdir()) == []
         assert not _agents_at(site)
     check_record(ClusterRecord("main").data, both)
+
+
+def check_data(client: Any, site: SlurmSite) -> None:
+    """What only a site can see, opened by its workers."""
+    folder = config_dir() / "datasets"
+    folder.mkdir(parents=True)
+    (site.work / "data.txt").write_text("of the site")
+    place = f"url: file://{site.work}/data.txt\nsite: {site.spec.name}\n"
+    (folder / "text.yaml").write_text(f"id: text\nname: Text\n{place}")
+    (folder / "cube.yaml").write_text(f"id: cube\nname: Cube\nformat: zarr\n{place}")
+    (file,) = files = jc.open_dataset("text", client)
+
+    def read() -> bytes:
+        with file as opened:
+            return bytes(opened.read())
+
+    assert client.submit(read, workers=files.workers).result(timeout=60) == b"of the site"
+    with pytest.raises(AnalysisError, match=r"is not installed on a-c.* cluster\.install\('xarray"):
+        jc.open_dataset("cube", client)
 
 
 def check_record(data: View, sites: tuple[SlurmSite, SlurmSite]) -> None:

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from jupyter_continuum.broker.data.view import dataset_view
 from jupyter_continuum.broker.messages.datasets import DatasetView
-from jupyter_continuum.catalogue import load_datasets
+from jupyter_continuum.broker.sites.claims import site_claims, stated
+from jupyter_continuum.broker.sites.sites import Sites
+from jupyter_continuum.catalogue import Dataset, choose, load_datasets
+from jupyter_continuum.catalogue.catalogue import alike
+from jupyter_continuum.errors import PlanRefused, Unknown
+from jupyter_continuum.planning.amount import Stated
+from jupyter_continuum.planning.residency import Residency, refusal
 
 
 class DataMethods:
-    """To see what data sets are known."""
+    """To see what data sets are known, and whether one may be read."""
+
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
 
     async def datasets(self) -> list[DatasetView]:
         """Read anew each time: a person writes a record and looks."""
         today = datetime.now(UTC).date()
         records = await asyncio.to_thread(load_datasets)
         return [dataset_view(record, today) for record in records.values()]
+
+    async def dataset(self, *, name: str, sites: list[str]) -> DatasetView:
+        today = datetime.now(UTC).date()
+        records = await asyncio.to_thread(load_datasets)
+        if name not in records:
+            raise Unknown(f"There is no data set {name!r}. {alike(name, records, 'datasets')}")
+        record = records[name]
+        if why := refusal(_residency(record, today), {id: self._country(id) for id in sites}):
+            raise PlanRefused(why)
+        return dataset_view(record, today)
+
+    def _country(self, site: str) -> Stated | None:
+        today = datetime.now(UTC).date()
+        session = self._sites.sessions.get(site)
+        claims = site_claims(site, session, self._sites.catalogue, today)
+        return stated(claims, today).get("country")
+
+
+def _residency(record: Dataset, today: date) -> Residency:
+    """That it must stay is kept to, whoever says so; that it may go somewhere has to be known."""
+    law = choose(record.jurisdiction, today)
+    view = dataset_view(record, today).jurisdiction
+    return Residency(
+        dataset=record.id,
+        stays=stays.value if (stays := choose(record.stays, today)) and stays.value else "",
+        site=record.site or "",
+        law=Stated(law.value, view.kind, view.source) if law and view else None,
+    )

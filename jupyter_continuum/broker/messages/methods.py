@@ -35,6 +35,7 @@ METHODS = {
     "records": "() -> [RecordView]; of what can be had a record of",
     "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
     "datasets": "() -> [DatasetView]; those of the catalogue and the person's own",
+    "dataset": "(name, sites) -> DatasetView; PlanRefused where workers at these may not read it",
     "foreign_clusters": "() -> [ForeignClusterView]; what others run at the sites",
     "attach_foreign": "(site, name) -> {socket}; leads to its scheduler, which speaks Dask's tcp",
     "dashboard": "(name) -> {socket}; where Dask's pages are: HTTP on a Unix socket, its owner's",

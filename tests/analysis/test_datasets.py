@@ -1,0 +1,144 @@
+"""Data sets opened by workers and here: the same values, whatever they are cut into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from distributed import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_continuum.analysis import frames, readers
+from jupyter_continuum.analysis.dataset import open_by_workers, open_here, open_packaged
+from jupyter_continuum.analysis.readers import Readers
+from jupyter_continuum.errors import AnalysisError
+
+CUBE = xr.Dataset(
+    {"t2m": (("time", "x"), np.arange(400.0).reshape(40, 10), {"units": "K"})},
+    coords={"time": pd.date_range("2000-01-01", periods=40), "height": ("x", np.arange(10.0))},
+    attrs={"title": "ours"},
+)
+TABLE = pd.DataFrame({"n": range(90), "x": np.linspace(0, 1, 90), "kind": ["a", "b", "c"] * 30})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("data")
+    CUBE.chunk(time=8).to_zarr(made / "cube.zarr", zarr_format=2)
+    (made / "parts").mkdir()
+    for number, part in enumerate((TABLE[:45], TABLE[45:])):
+        part.to_parquet(made / "parts" / f"{number}.parquet", row_group_size=10)
+    TABLE.to_csv(made / "table.csv", index=False)
+    return made
+
+
+@pytest.fixture
+def all_workers(mixed: Client) -> Readers:
+    return Readers.of(mixed, "ours", None)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "BYTES", 300)
+
+
+def test_a_cube_comes_without_its_values(folder: Path, all_workers: Readers) -> None:
+    found = open_by_workers(f"{folder}/cube.zarr", "zarr", all_workers)
+    assert found.t2m.chunks[0] == (8,) * 5
+    assert (found.attrs, found.t2m.attrs["units"]) == (CUBE.attrs, "K")
+    xr.testing.assert_identical(found.compute(), open_here(f"{folder}/cube.zarr", "zarr").compute())
+    wide = open_by_workers(f"{folder}/cube.zarr", "zarr", all_workers, chunks={"time": -1})
+    assert wide.t2m.chunks == ((40,), (10,))
+    assert float(wide.t2m.sel(time="2000-02").mean()) == float(CUBE.t2m.sel(time="2000-02").mean())
+
+
+def test_a_table_is_cut_into_row_groups(
+    folder: Path, all_workers: Readers, small_pieces: None
+) -> None:
+    found = open_by_workers(f"{folder}/parts", "parquet", all_workers, columns=["n", "kind"])
+    assert list(found.columns) == ["n", "kind"]
+    assert found.npartitions > 2
+    assert found.n.sum().compute() == TABLE.n.sum()
+    assert open_here(f"{folder}/parts", "parquet").n.sum().compute() == TABLE.n.sum()
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_csv_file_is_cut_into_lines(folder: Path, all_workers: Readers) -> None:
+    found = open_by_workers(f"{folder}/table.csv", "csv", all_workers)
+    assert found.npartitions > 5
+    pd.testing.assert_series_equal(
+        found.groupby("kind").x.sum().compute().sort_index(),
+        TABLE.groupby("kind").x.sum(),
+        check_index_type=False,
+        check_names=False,
+    )
+    commented = open_by_workers(f"{folder}/table.csv", "csv", all_workers, skiprows=[1])
+    assert (commented.npartitions, len(commented)) == (1, 89)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    lines=st.lists(st.integers(0, 10**9), min_size=1, max_size=20),
+    size=st.integers(1, 60),
+    ended=st.booleans(),
+)
+def test_every_line_is_in_one_piece(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[int], size: int, ended: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "lines.csv"
+    path.write_text("number\n" + "\n".join(map(str, lines)) + ("\n" if ended else ""))
+    pieces = list(frames._by_bytes(str(path), size))
+    read = [frames.Table("csv", {})(piece).number for piece in pieces]
+    assert [int(number) for part in read for number in part] == lines
+
+
+def test_files_are_opened_where_they_are(folder: Path, all_workers: Readers) -> None:
+    files = open_by_workers(f"{folder}/*.csv", "files", all_workers)
+
+    def length(file: object) -> int:
+        with file as opened:  # type: ignore[attr-defined]
+            return len(opened.read())
+
+    client = all_workers.client
+    (size,) = client.gather(client.map(length, files, workers=files.workers))
+    assert size == (folder / "table.csv").stat().st_size
+    assert [each.path for each in open_here(f"{folder}/*.csv", "files")] == [files[0].path]
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "kw", "said"),
+    [
+        ("nothing.zarr", "zarr", {}, "cannot be read as zarr"),
+        ("table.csv", "zarr", {}, "cannot be read as zarr"),
+        ("cube.zarr", "zarr", {"flavour": 3}, "cannot be read as zarr"),
+        ("nothing.csv", "csv", {}, "no such file"),
+        ("table.csv", "parquet", {}, "cannot be read as parquet"),
+        ("parts", "parquet", {"columns": ["none"]}, "no columns none"),
+        ("table.csv", "files", {"mode": "w"}, "take no mode"),
+    ],
+)
+def test_what_cannot_be_opened_is_a_sentence(
+    folder: Path, all_workers: Readers, name: str, format: str, kw: dict[str, object], said: str
+) -> None:
+    with pytest.raises(AnalysisError, match=said):
+        open_by_workers(f"{folder}/{name}", format, all_workers, **kw)
+
+
+def test_what_is_missing_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AnalysisError, match=r"nosuch is not installed on .* `pip install nosuch`"):
+        open_packaged("nosuch.data")
+    with pytest.raises(AnalysisError, match="has no load_pandas"):
+        open_packaged("json")
+    with pytest.raises(AnalysisError, match="workers at lumi"):
+        readers.check_place("/data/x", ("lumi",))
+    with pytest.raises(AnalysisError, match="s3fs"):
+        open_here("s3://bucket/x", "files")
+
+
+def test_a_site_without_workers_is_named(mixed: Client) -> None:
+    with pytest.raises(AnalysisError, match=r"ours lies at lumi, .*offers --site lumi"):
+        Readers.of(mixed, "ours", "lumi")
