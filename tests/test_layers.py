@@ -54,7 +54,7 @@ WITHIN = {
         {"dialled", "announcements", "interpreter"},
         {"probe"},
         {"profile"},
-        {"credential", "emulation", "finish", "protocols", "sockets", "text"},
+        {"credential", "emulation", "files", "finish", "protocols", "sockets", "text"},
     ),
 }
 """The floors of a room that has several, from the top down."""

@@ -18,6 +18,7 @@ from jupyter_continuum.broker.clusters.methods import ClusterMethods
 from jupyter_continuum.broker.clusters.orphans import Audit
 from jupyter_continuum.broker.clusters.view import cluster_view
 from jupyter_continuum.broker.clusters.waits import OwnWaits
+from jupyter_continuum.broker.data.fetching import Fetching
 from jupyter_continuum.broker.data.methods import DataMethods
 from jupyter_continuum.broker.environments.comparing import Comparing
 from jupyter_continuum.broker.environments.installed import Environments
@@ -71,6 +72,7 @@ class Broker:
         )
         self._environments = Environments()
         self._preparing = Preparing(self._publishing.publish)
+        self._fetching = Fetching(self._publishing.publish)
         self._foreign = ForeignClusters(self._sites)
         self.methods: dict[str, Method] = dict(self._methods())
         """By name, those that need not know who asks."""
@@ -92,7 +94,7 @@ class Broker:
             ClusterMethods(
                 self._clusters, self._sites, parity, self._holding, counters=self._counters
             ),
-            DataMethods(self._sites),
+            DataMethods(self._sites, self._fetching),
             self._foreign,
             Audit(self._sites, lambda: self._probes.jobs | self._clusters.jobs()),
             self._prompts,
@@ -118,6 +120,7 @@ class Broker:
         # While the sites are still there to be told.
         await self._probes.close()
         await self._preparing.close()
+        await self._fetching.close()
         await self._environments.close()
         await self._foreign.close()
         await self._sites.close()

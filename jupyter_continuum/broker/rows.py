@@ -22,6 +22,7 @@ GROUP_HEAD = ("GROUP", "OFFER", "STATE", "WORKERS", "CARRIER", "WHY")
 WORKER_HEAD = ("WORKER", "STATE", "NODE", "DEVICE", "JOB", "TASKS", "WHY")
 REACH_HEAD = ("WHAT", "FOUND", "VERDICT", "MEASURED")
 DATASET_HEAD = ("DATASET", "NAME", "FORMAT", "SIZE", "SITE", "OWNER", "LAW", "LICENCE", "WHERE")
+FILE_HEAD = ("NAME", "KIND", "SIZE", "MODIFIED")
 LINK_HEAD = ("FROM", "TO", "BYTES")
 TRAVEL_HEAD = ("SITE", "WORKERS", "WHAT")
 ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
@@ -187,6 +188,25 @@ def dataset_row(record: Record) -> Row:
         told_text(record["licence"]),
         record["path"] or record["url"],
     )
+
+
+def file_row(record: Record) -> Row:
+    changed, size = record["modified"], record["size"]
+    when = datetime.fromisoformat(changed).astimezone() if changed else None
+    return (
+        record["name"] + ("/" if record["kind"] == "folder" else ""),
+        record["kind"],
+        None if size is None else bytes_text(size),
+        None if when is None else f"{when:%Y-%m-%d %H:%M}",
+    )
+
+
+def bytes_text(size: int) -> str:
+    """``1.5 GB``"""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size} B"
 
 
 def told_text(told: Record | None, unit: str = "") -> str | None:

@@ -16,6 +16,7 @@ CLUSTERS_GO_ON = (
     "Stopped waiting; the broker goes on with it. `jupyter continuum list` shows how far."
 )
 DASHBOARD_ENDED = "The dashboard is closed; the cluster goes on."
+KEPT_IN_PART = "Stopped. What has come is kept as .part; the same command goes on from there."
 NOTHING_HALF = "Stopped. Nothing half is left at the site."
 DEMO_ENDED = "The demo was interrupted; all that it started has ended."
 
@@ -68,6 +69,15 @@ def _listing_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("name", nargs="?", metavar="CLUSTER", help="only this one, with every worker")
 
     command("datasets", "data sets that are known, and what is said of each", json=True)
+
+    add = command("files", "what lies in a folder at a site", json=True)
+    add("site", metavar="SITE")
+    add("path", nargs="?", default="", metavar="FOLDER", help="left out: where a login would be")
+
+    add = command("fetch", "bring a file of a site here", json=True, interrupted=KEPT_IN_PART)
+    add("source", metavar="SITE:PATH")
+    add("destination", metavar="DEST", help="a file or a folder here")
+    add("--force", action="store_true", help="replace a file that is there")
 
 
 def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> None:

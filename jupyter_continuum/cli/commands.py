@@ -10,6 +10,8 @@ HOME = {
     "offers": "listings",
     "list": "listings",
     "datasets": "listings",
+    "files": "files",
+    "fetch": "files",
     "connect": "connect",
     "disconnect": "connect",
     "prepare": "prepare",

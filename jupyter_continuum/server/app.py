@@ -59,6 +59,8 @@ class ContinuumExtension(ExtensionApp):
 
     def emit(self, event: Event) -> None:
         """Tell every JupyterLab of this server what changed."""
+        if event.get("kind") == "fetch":
+            return  # told to whoever fetches; it holds paths of this person's, which no log needs
         if event.get("kind") == "prompt":
             prompt = event["prompt"]
             shown = {key: prompt[key] for key in ("id", "kind", "site", "text")}

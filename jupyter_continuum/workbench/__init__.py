@@ -13,6 +13,7 @@ from jupyter_continuum.workbench.listings import (
     sites,
 )
 from jupyter_continuum.workbench.opening import open_dataset
+from jupyter_continuum.workbench.site_files import fetch, files
 
 __all__ = [
     "Cluster",
@@ -21,6 +22,8 @@ __all__ = [
     "clusters",
     "connect",
     "datasets",
+    "fetch",
+    "files",
     "foreign_clusters",
     "launch",
     "offers",

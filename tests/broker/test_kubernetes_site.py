@@ -70,6 +70,8 @@ def test_a_cluster_spans_this_machine_and_pods(kube: Cluster, client_of: Attach)
     there = client.submit(lambda x: x + 2, here, workers=["kube-0-0-0"], pure=False)
     back = client.submit(lambda x: x * 2, there, workers=["local-0-0-0"], pure=False)
     assert back.result(timeout=60) == 84
+    with pytest.raises(SiteError, match="kube: files of pods are neither listed nor fetched"):
+        call_broker("files", site="kube", path="/")
     found = {each["name"]: each["node"] for each in workers(call_broker("cluster", name="main"))}
     assert found["kube-0-0-0"] == "node1"
     # A ticket that was used is removed at the next look at the pods.

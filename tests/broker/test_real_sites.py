@@ -76,7 +76,7 @@ def test_a_cluster_spans_this_machine_a_slurm_site_and_an_isolated_one(
 
 
 def check_data(client: Any, site: SlurmSite) -> None:
-    """What only a site can see, opened by its workers."""
+    """What only a site can see: opened by its workers, listed and fetched over its connection."""
     folder = config_dir() / "datasets"
     folder.mkdir(parents=True)
     (site.work / "data.txt").write_text("of the site")
@@ -92,6 +92,8 @@ def check_data(client: Any, site: SlurmSite) -> None:
     assert client.submit(read, workers=files.workers).result(timeout=60) == b"of the site"
     with pytest.raises(AnalysisError, match=r"is not installed on a-c.* cluster\.install\('xarray"):
         jc.open_dataset("cube", client)
+    assert "data.txt" in [each["name"] for each in jc.files("sitea", str(site.work))]
+    assert jc.fetch("sitea", f"{site.work}/data.txt", data_dir()).read_text() == "of the site"
 
 
 def check_record(data: View, sites: tuple[SlurmSite, SlurmSite]) -> None:

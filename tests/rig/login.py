@@ -138,6 +138,7 @@ class Login:
             f"KbdInteractiveAuthentication {'yes' if code else 'no'}\n"
             f"AuthenticationMethods {methods}\nAllowUsers {self.spec.user}\n"
             f"AllowTcpForwarding {forwarding}\nAllowStreamLocalForwarding {forwarding}\n"
+            "Subsystem sftp internal-sftp\n"
             "GatewayPorts no\nMaxSessions 10\nMaxStartups 10:30:60\nUseDNS no\nPrintMotd no\n"
             f"SetEnv SLURM_CONF={self.spec.path('etc')}/slurm.conf\n"
         )

@@ -10,7 +10,12 @@ from jupyter_continuum.sites.emulation import EmulatedSite
 from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.emulated import EmulatedLauncher, EmulatedTransport
 from jupyter_continuum.sites.here.local import LocalLauncher, LocalTransport
-from jupyter_continuum.sites.testing import DialledCarrierTests, FolderLauncherTests, ShellTests
+from jupyter_continuum.sites.testing import (
+    DialledCarrierTests,
+    FilesTests,
+    FolderLauncherTests,
+    ShellTests,
+)
 
 FAR = EmulatedSite(queue_seconds=0.2)
 
@@ -48,7 +53,7 @@ class TestEmulatedLauncher(FolderLauncherTests):
         return stub
 
 
-class TestLocalTransport(ShellTests, DialledCarrierTests):
+class TestLocalTransport(ShellTests, FilesTests, DialledCarrierTests):
     @pytest.fixture
     async def transport(self):
         transport = LocalTransport()
@@ -56,7 +61,7 @@ class TestLocalTransport(ShellTests, DialledCarrierTests):
         await transport.close()
 
 
-class TestEmulatedTransport(ShellTests, DialledCarrierTests):
+class TestEmulatedTransport(ShellTests, FilesTests, DialledCarrierTests):
     @pytest.fixture
     async def transport(self):
         transport = EmulatedTransport(Conditions(FAR))

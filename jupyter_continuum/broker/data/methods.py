@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
+from jupyter_continuum.broker.data.fetching import Fetching
+from jupyter_continuum.broker.data.listing import list_files
 from jupyter_continuum.broker.data.view import dataset_view
-from jupyter_continuum.broker.messages.datasets import DatasetView
+from jupyter_continuum.broker.messages.datasets import DatasetView, FetchedView, FilesView
 from jupyter_continuum.broker.sites.claims import site_claims, stated
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.catalogue import Dataset, choose, load_datasets
@@ -17,10 +21,11 @@ from jupyter_continuum.planning.residency import Residency, refusal
 
 
 class DataMethods:
-    """To see what data sets are known, and whether one may be read."""
+    """To see what data sets are known, whether one may be read, and files at sites."""
 
-    def __init__(self, sites: Sites) -> None:
+    def __init__(self, sites: Sites, fetching: Fetching) -> None:
         self._sites = sites
+        self._fetching = fetching
 
     async def datasets(self) -> list[DatasetView]:
         """Read anew each time: a person writes a record and looks."""
@@ -37,6 +42,19 @@ class DataMethods:
         if why := refusal(_residency(record, today), {id: self._country(id) for id in sites}):
             raise PlanRefused(why)
         return dataset_view(record, today)
+
+    async def files(self, *, site: str, path: str = "") -> FilesView:
+        return await list_files(self._sites.session(site), path)
+
+    async def fetch(
+        self, *, site: str, path: str, destination: str, force: bool = False
+    ) -> FetchedView:
+        session = self._sites.session(site)
+        return await self._fetching.run(session, path, Path(destination), force=force is True)
+
+    async def stop_fetching(self, *, path: str, destination: str) -> dict[str, Any]:
+        await self._fetching.stop(Path(destination), path)
+        return {}
 
     def _country(self, site: str) -> Stated | None:
         today = datetime.now(UTC).date()

@@ -1,7 +1,8 @@
-"""Data sets that are known, and what is said of each."""
+"""Data sets that are known, and what is said of each; files at a site."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from jupyter_continuum.broker.messages.message import Message
@@ -39,3 +40,39 @@ class DatasetView(Message):
     personal_data: ToldView | None = None
     stays: ToldView | None = None
     size_gb: ToldView | None = None
+
+
+class FileView(Message):
+    """One entry of a folder at a site."""
+
+    name: str
+    """Without control characters."""
+    kind: str
+    """``file``, ``folder``, ``link`` or ``other``."""
+    size: int | None = None
+    modified: datetime | None = None
+    fetchable: bool
+    """Not a folder, nor under a name that no file here can have."""
+
+
+class FilesView(Message):
+    """A folder at a site."""
+
+    site: str
+    path: str
+    """"" where a login would be."""
+    files: list[FileView]
+    """Folders first."""
+    more: bool = False
+    """There are more than are listed."""
+
+
+class FetchedView(Message):
+    """A file that has come here."""
+
+    site: str
+    path: str
+    """Here."""
+    bytes: int
+    resumed: int
+    """Bytes that had come before."""

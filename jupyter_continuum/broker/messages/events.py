@@ -42,3 +42,14 @@ class PrepareEvent(Message):
     name: str
     """The site."""
     message: str
+
+
+class FetchEvent(Message):
+    """How much of a file has come."""
+
+    kind: Literal["fetch"] = "fetch"
+    name: str
+    """Where it goes."""
+    done: int
+    total: int
+    """Bytes."""

@@ -36,6 +36,10 @@ METHODS = {
     "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
     "datasets": "() -> [DatasetView]; those of the catalogue and the person's own",
     "dataset": "(name, sites) -> DatasetView; PlanRefused where workers at these may not read it",
+    "files": "(site, path: '' or folder) -> FilesView",
+    "fetch": "(site, path, destination, force: bool) -> FetchedView; destination is absolute, a "
+    "file or a folder here; how far it is follows as events",
+    "stop_fetching": "(path, destination) -> {}; what has come stays, and the next fetch goes on",
     "foreign_clusters": "() -> [ForeignClusterView]; what others run at the sites",
     "attach_foreign": "(site, name) -> {socket}; leads to its scheduler, which speaks Dask's tcp",
     "dashboard": "(name) -> {socket}; where Dask's pages are: HTTP on a Unix socket, its owner's",

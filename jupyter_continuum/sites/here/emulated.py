@@ -7,13 +7,16 @@ through a link whose delay and rate are made in user space.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from jupyter_continuum.errors import SubmitRefused
 from jupyter_continuum.sites.emulation import EmulatedSite
+from jupyter_continuum.sites.files import FileEntry, RemoteFile
 from jupyter_continuum.sites.here.conditions import Conditions
 from jupyter_continuum.sites.here.job_folder import JobFolder
 from jupyter_continuum.sites.here.local import (
@@ -57,6 +60,17 @@ class EmulatedTransport(ShellTransport):
         await asyncio.sleep(self.there.delay_seconds + self.back.delay_seconds)
         return await super().run(command, input=input, timeout_seconds=timeout_seconds)
 
+    async def list_files(self, path: str) -> Sequence[FileEntry]:
+        self.conditions.check()
+        await asyncio.sleep(self.there.delay_seconds + self.back.delay_seconds)
+        return await super().list_files(path)
+
+    @asynccontextmanager
+    async def open_file(self, path: str) -> AsyncIterator[RemoteFile]:
+        self.conditions.check()
+        async with super().open_file(path) as file:
+            yield _FarFile(file, self)
+
     async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
         self.conditions.check()
         _, writer = await self._dial(endpoint)
@@ -77,6 +91,30 @@ class EmulatedTransport(ShellTransport):
             line.delay_seconds, line.bytes_per_second = told.delay_seconds, told.bytes_per_second
         if self.conditions.away:
             await self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _FarFile:
+    """A file of this machine, as far away as the site it is said to lie at."""
+
+    file: RemoteFile
+    transport: EmulatedTransport
+
+    @property
+    def size(self) -> int:
+        return self.file.size
+
+    @property
+    def version(self) -> str:
+        return self.file.version
+
+    async def read(self, start: int, size: int) -> bytes:
+        self.transport.conditions.check()
+        data = await self.file.read(start, size)
+        there, back = self.transport.there, self.transport.back
+        seconds = len(data) / back.bytes_per_second if back.bytes_per_second else 0
+        await asyncio.sleep(there.delay_seconds + back.delay_seconds + seconds)
+        return data
 
 
 class EmulatedLauncher(ProcessLauncher):

@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from jupyter_continuum.errors import SiteError, SiteUnreachable
 from jupyter_continuum.sites.dialled import DialledCarrier
+from jupyter_continuum.sites.files import FileEntry, RemoteFile
+from jupyter_continuum.sites.here.files import list_here, open_here
 from jupyter_continuum.sites.protocols import (
     Carrier,
     CarrierName,
@@ -98,6 +101,12 @@ class ShellTransport:
             stdout.decode(errors="replace"),
             stderr.decode(errors="replace"),
         )
+
+    async def list_files(self, path: str) -> Sequence[FileEntry]:
+        return await list_here(self._site, path)
+
+    def open_file(self, path: str) -> AbstractAsyncContextManager[RemoteFile]:
+        return open_here(self._site, path)
 
     async def forward(self, endpoint: Endpoint, path: Path) -> Forward:
         """Open a way to one endpoint; SiteUnreachable when nobody answers there."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import asyncssh
@@ -13,6 +13,7 @@ import asyncssh
 from jupyter_continuum.errors import CarrierDenied, SiteUnreachable
 from jupyter_continuum.sites.credential import Credential
 from jupyter_continuum.sites.dialled import DialledCarrier
+from jupyter_continuum.sites.files import FileEntry, RemoteFile
 from jupyter_continuum.sites.profile import SshLogin
 from jupyter_continuum.sites.protocols import (
     Asker,
@@ -24,6 +25,7 @@ from jupyter_continuum.sites.protocols import (
 from jupyter_continuum.sites.ssh.command import Command
 from jupyter_continuum.sites.ssh.credentials import credentials_of
 from jupyter_continuum.sites.ssh.exec import ExecRelay
+from jupyter_continuum.sites.ssh.files import SftpFiles
 from jupyter_continuum.sites.ssh.forward import SshForward, direct, open_forward
 from jupyter_continuum.sites.ssh.login import Connection, SignIn
 
@@ -57,6 +59,7 @@ class SshTransport:
         self._attempt: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._relay = ExecRelay(site, python, lambda: self._open_connection().ssh)
+        self._files = SftpFiles(site, lambda: self._open_connection().ssh)
         self._forwards: weakref.WeakSet[SshForward] = weakref.WeakSet()
 
     @property
@@ -120,6 +123,12 @@ class SshTransport:
                 ) from None
             except (OSError, asyncssh.Error) as error:
                 raise self._lost(error) from None
+
+    async def list_files(self, path: str) -> Sequence[FileEntry]:
+        return await self._files.list_files(path)
+
+    def open_file(self, path: str) -> AbstractAsyncContextManager[RemoteFile]:
+        return self._files.open_file(path)
 
     async def forward(self, endpoint: Endpoint, path: Path) -> SshForward:
         """Open a way after one trial connection, so that a refusal is an error here and now."""

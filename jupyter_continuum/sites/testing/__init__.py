@@ -13,6 +13,7 @@ run, jobs are queued, bytes flow.
 """
 
 from jupyter_continuum.sites.testing.carriers import CarrierTests, DialledCarrierTests, echoed
+from jupyter_continuum.sites.testing.files import FilesTests
 from jupyter_continuum.sites.testing.launchers import (
     ANNOUNCE,
     RANK,
@@ -30,6 +31,7 @@ __all__ = [
     "STAY",
     "CarrierTests",
     "DialledCarrierTests",
+    "FilesTests",
     "FolderLauncherTests",
     "LauncherTests",
     "ShellTests",

@@ -21,7 +21,7 @@ from jupyter_continuum.errors import (
 )
 from jupyter_continuum.sites.protocols import Agent, Carrier, CarrierName, Endpoint, Question
 from jupyter_continuum.sites.ssh.transport import SshTransport
-from jupyter_continuum.sites.testing import DialledCarrierTests, ShellTests, echoed
+from jupyter_continuum.sites.testing import DialledCarrierTests, FilesTests, ShellTests, echoed
 from tests.rig.daemons import wait_until
 from tests.rig.fixtures import ssh_login
 
@@ -66,7 +66,7 @@ class Visit:
         return (await self.transport.run("exit 5")).status == 5
 
 
-class TestSsh(ShellTests, DialledCarrierTests):
+class TestSsh(ShellTests, FilesTests, DialledCarrierTests):
     """Over the wide link, and beside us."""
 
     @pytest.fixture
