@@ -139,6 +139,41 @@ def test_scrolling_changes_only_the_rows_that_come_into_sight(
     )
 
 
+CHANGED_BY_A_LETTER = """async ([grid, search]) => {
+    const atRest = [];
+    const real = window.setTimeout;
+    window.setTimeout = (work, ms) => ms === 150 ? (atRest.push(work), 0) : real(work, ms);
+    const records = [];
+    const observer = new MutationObserver(found => records.push(...found));
+    observer.observe(grid, { characterData: true, subtree: true });
+    const { set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
+    set.call(search, 's');
+    search.dispatchEvent(new Event('input', { bubbles: true }));
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    records.push(...observer.takeRecords());
+    observer.disconnect();
+    window.setTimeout = real;
+    atRest.at(-1)();
+    return new Set(records.map(it => it.target.parentElement.closest('[role=row]'))).size;
+}"""
+
+
+def test_a_letter_after_scrolling_draws_only_the_rows_that_are_seen(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.answers["sites"] = sample.many(1000)
+    view = open_browse(lab)
+    grid = view.get_by_role("grid", name="Offers").element_handle()
+    lab.page.evaluate(CHANGED_BY_SCROLLING, [grid, 20_010])
+    search = view.get_by_role("searchbox", name="Search offers").element_handle()
+    seen = lab.page.evaluate("grid => Math.ceil(grid.clientHeight / 30)", grid)
+    changed = lab.page.evaluate(CHANGED_BY_A_LETTER, [grid, search])
+    assert 0 < changed <= seen < offers(view).count()
+    numbers = [int(row.get_attribute("aria-rowindex") or 0) for row in offers(view).all()]
+    assert numbers == list(range(2, len(numbers) + 2)), "at rest the others are drawn, too"
+    assert len({row.get_attribute("data-offer") for row in offers(view).all()}) == len(numbers)
+
+
 def test_a_site_is_chosen_on_the_map_or_beside_it_by_keyboard(lab: Lab) -> None:
     asked: list[str] = []
     lab.page.on("request", lambda request: asked.append(request.url))

@@ -121,6 +121,7 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
       const to = Math.max(below, Math.min(top.current, above));
       if (to !== top.current) {
         node.scrollTop = top.current = to;
+        lines.current?.draw(to);
       }
       props.onChoose(rows[next.row]);
     }
@@ -169,8 +170,12 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
     }
   };
   const onScroll = (event: UIEvent) => {
-    top.current = event.currentTarget.scrollTop;
-    lines.current?.draw(top.current);
+    const { scrollTop } = event.currentTarget;
+    // Where this went itself is drawn already.
+    if (scrollTop !== top.current) {
+      top.current = scrollTop;
+      lines.current?.draw(scrollTop);
+    }
   };
   const onMouseOver = (event: MouseEvent) => {
     const cell = lines.current?.at(event.target);

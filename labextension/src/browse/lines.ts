@@ -55,9 +55,9 @@ export class Lines implements IDisposable {
       this.body.replaceChildren();
       this.lines = [];
     }
-    const same = look.rows === this.look?.rows;
+    this.isNew ||= look.rows !== this.look?.rows;
     this.look = look;
-    this.draw(top, same);
+    this.draw(top, !this.isNew);
   }
 
   /**
@@ -133,6 +133,7 @@ export class Lines implements IDisposable {
     this.lines.push(...moved);
     this.body.append(...moved.map(line => line.node));
     this.shift = -this.first;
+    this.isNew = false;
   }
 
   private look: ILook | null = null;
@@ -141,6 +142,8 @@ export class Lines implements IDisposable {
   /** What is added to the index of a row to find its line. */
   private shift = 0;
   private rest = 0;
+  /** Other rows than at the last rest. */
+  private isNew = true;
   private _isDisposed = false;
 }
 
