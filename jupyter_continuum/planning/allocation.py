@@ -30,6 +30,19 @@ def own_unit(unit: Unit, books: Books | None, charged: Charged, of_offer: Claims
     if unit.name or books is None:
         return unit
     gpus, cores = number(of_offer, "gpus_per_node"), number(of_offer, "cores_per_node")
+    limited = limited_in(books, charged, gpus=gpus, cores=cores)
+    if limited is not None:
+        name, per_node, source = limited
+        return Unit(name, Amount(per_node, "measured", source, date=_date(books)))
+    if any(each.resource == "billing" for each in _held(books, charged)):
+        return Unit("billing unit", unknown("The rate of a billing unit here is not known."))
+    return unit
+
+
+def limited_in(
+    books: Books, charged: Charged, *, gpus: float | None, cores: float | None
+) -> tuple[str, float, str] | None:
+    """A unit in which the site limits the person, how many of it a node is, and who says so."""
     counted = {each.resource for each in _held(books, charged)}
     for resource, name, per_node in (
         ("gres/gpu", "GPU-hour", gpus),
@@ -37,11 +50,8 @@ def own_unit(unit: Unit, books: Books | None, charged: Charged, of_offer: Claims
         ("cpu", "core-hour", cores),
     ):
         if resource in counted and per_node:
-            source = f"the site limits the account's {resource}"
-            return Unit(name, Amount(per_node, "measured", source, date=_date(books)))
-    if "billing" in counted:
-        return Unit("billing unit", unknown("The rate of a billing unit here is not known."))
-    return unit
+            return name, per_node, f"the site limits the account's {resource}"
+    return None
 
 
 def left(books: Books | None, charged: Charged, unit: Unit, of_offer: Claims) -> Amount:

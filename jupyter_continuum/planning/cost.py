@@ -46,8 +46,8 @@ def node_share(gpus: float, cores: float, of_offer: Claims) -> Amount:
 
 
 def unit_of(of_site: Claims, of_offer: Claims) -> Unit:
-    """What the site counts an offer's hours in, by the words of its documents."""
-    said = of_site.get("accounting_unit")
+    """What the site counts an offer's hours in, by its documents; else by how it limits them."""
+    said = of_site.get("accounting_unit") or of_offer.get("accounting_unit")
     if said is None:
         return Unit("", unknown("What the site counts hours in is not known."))
     found = _said_unit(said, of_offer)

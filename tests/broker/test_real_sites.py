@@ -160,6 +160,9 @@ def test_an_offer_tells_what_is_left_and_what_may_be_charged(
     assert (gpu["unit"], gpu["units"]["value"], gpu["left"]["kind"]) == ("GPU-hour", 1, "measured")
     assert 9 < gpu["left"]["value"] <= 10  # 600 GPU-minutes, and what tests before have used
     assert "of 10 gres/gpu hours used by proj_1234" in gpu["left"]["source"]
+    plan = {"groups": [{"offer": "siteb/gpu", "walltime_minutes": 30}]}
+    (group,) = call_broker("dry_run", plan=plan)["groups"]
+    assert (group["unit"], group["units"]["value"]) == ("GPU-hour", 2)  # four for half an hour
     charge = {each["account"]: each["qos"] for each in gpu["charge"]}
     assert "long" in charge["proj_1234"]
     assert charge["proj_other"] == ["normal"]

@@ -14,6 +14,7 @@ from jupyter_continuum.broker.messages.records import ClaimFacts
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.catalogue import CarbonTable, Catalogue, Claim, Offer, Site, choose, known
 from jupyter_continuum.catalogue.devices import DeviceTable
+from jupyter_continuum.planning.allocation import Charged, limited_in
 from jupyter_continuum.planning.amount import UNSOURCED, Stated
 from jupyter_continuum.planning.energy import CARBON, NODES, WATTS
 from jupyter_continuum.sites.protocols import OfferStatus
@@ -94,6 +95,8 @@ def offer_claims(
         claim = choose(getattr(written, field), today) if written is not None else None
         if claim is not None and record is not None:
             yield _claim(offer, field, claim, record, checked=True)
+    if live is not None and session is not None:
+        yield from _counted_in(offer, live, session)
     if record is None or written is None:
         return
     for field in OF_OFFERS:
@@ -130,6 +133,27 @@ def _carbon(id: str, country: str, kind: str, table: CarbonTable) -> Iterator[Cl
             url=series.url,
             observed=str(found.year),
             note=f"mean of {found.year} in {country}",
+            checked=False,
+        )
+
+
+def _counted_in(offer: str, live: OfferStatus, session: Session) -> Iterator[ClaimFacts]:
+    """What the site limits the person's hours in: where no document names a unit, it is that."""
+    books = session.status.books if session.status is not None else None
+    if books is None:
+        return
+    account = session.profile.account
+    charged = Charged((account,) if account else (), live.partition, live.gpu_type)
+    found = limited_in(books, charged, gpus=live.gpus_per_node, cores=live.cpus_per_node)
+    if found is not None:
+        name, _, source = found
+        yield ClaimFacts(
+            about=offer,
+            field="accounting_unit",
+            value=name,
+            kind="live",
+            source=source,
+            observed=f"{books.observed:%Y-%m-%dT%H:%M:%SZ}" if books.observed else "",
             checked=False,
         )
 
