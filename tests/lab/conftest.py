@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ def lab_server(
     running.close()
 
 
-def start_lab(home: Path, data: Path, *, base: str = "/", config: str = "") -> JupyterServer:
+def start_lab(
+    home: Path, data: Path, *, base: str = "/", config: str = "", arguments: Sequence[str] = ()
+) -> JupyterServer:
     """JupyterLab on loopback with everything it writes below ``home`` and ``data``."""
     settings = home / "app-settings"
     settings.mkdir(parents=True)
@@ -95,6 +97,7 @@ def start_lab(home: Path, data: Path, *, base: str = "/", config: str = "") -> J
             f"--LabApp.app_settings_dir={settings}",
             f"--LabApp.user_settings_dir={home / 'user-settings'}",
             f"--LabApp.workspaces_dir={home / 'workspaces'}",
+            *arguments,
         ),
     )
 

@@ -54,37 +54,50 @@ class JupyterServer:
         self.base = base
         self.log = home / "server.log"
         self.port = free_port()
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    module,
-                    "--debug",
-                    "--allow-root",
-                    "--no-browser",
-                    "--ServerApp.ip=127.0.0.1",
-                    f"--ServerApp.port={self.port}",
-                    "--ServerApp.port_retries=0",
-                    f"--ServerApp.base_url={base}",
-                    f"--IdentityProvider.token={TOKEN}",
-                    f"--ServerApp.root_dir={home}",
-                    *arguments,
-                ],
+        self._command = [
+            sys.executable,
+            "-m",
+            module,
+            "--debug",
+            "--allow-root",
+            "--no-browser",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.base_url={base}",
+            f"--IdentityProvider.token={TOKEN}",
+            f"--ServerApp.root_dir={home}",
+            *arguments,
+        ]
+        self._env = (
+            os.environ
+            | {
+                "HOME": str(home),
+                "JUPYTER_CONFIG_DIR": str(home / "config"),
+                "JUPYTER_DATA_DIR": str(data),
+                "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+                "XDG_RUNTIME_DIR": "",
+            }
+            | dict(env or {})
+        )
+        self._process = self._start()
+
+    def restart(self) -> None:
+        """The same server in a new process, at the same address."""
+        self.close()
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ
-                | {
-                    "HOME": str(home),
-                    "JUPYTER_CONFIG_DIR": str(home / "config"),
-                    "JUPYTER_DATA_DIR": str(data),
-                    "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-                    "XDG_RUNTIME_DIR": "",
-                }
-                | dict(env or {}),
+                env=self._env,
             )
-        self._wait_until_it_answers()
+        self._wait_until_it_answers(process)
+        return process
 
     def ask(
         self,
@@ -134,10 +147,10 @@ class JupyterServer:
             self._process.kill()
             self._process.wait()
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 break
             try:
                 if self.ask("GET", "/api/status")[0] == 200:
