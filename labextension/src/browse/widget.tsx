@@ -1,3 +1,6 @@
+import '../../style/browse.css';
+import '../../style/map.css';
+
 import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 
 import { continuumIcon } from '../icon';
