@@ -25,6 +25,8 @@ DATASET_HEAD = ("DATASET", "NAME", "FORMAT", "SIZE", "SITE", "OWNER", "LAW", "LI
 FILE_HEAD = ("NAME", "KIND", "SIZE", "MODIFIED")
 LINK_HEAD = ("FROM", "TO", "BYTES")
 TRAVEL_HEAD = ("SITE", "WORKERS", "WHAT")
+CLIENT_HEAD = ("CLIENT", "CERTIFICATE", "SINCE", "UNTIL")
+PLACE_HEAD = ("SITE", "CODE RUNS AS", "ACCOUNT", "WORKERS", "UNTIL")
 ORPHAN_HEAD = ("SITE", "JOB", "ID", "STATE", "WHY")
 
 
@@ -223,6 +225,36 @@ def told_text(told: Record | None, unit: str = "") -> str | None:
 
 def travel_row(record: Record) -> Row:
     return (record["site"], record["workers"], record["what"])
+
+
+def client_row(client: Record) -> Row:
+    who = client["who"] or UNKNOWN
+    return who, client["leaf"], _minute(client["since"]), _minute(client["until"])
+
+
+def place_row(place: Record) -> Row:
+    runs_as, account = place["runs_as"] or UNKNOWN, place["account"] or " "
+    until = _minute(place["until"]) if place["until"] else " "
+    return place["site"], runs_as, account, place["workers"], until
+
+
+def access_text(cluster: Record) -> str:
+    """What the tables of clients and sites leave open, in sentences."""
+    access, lease = cluster["access"], duration(cluster["lease_seconds"])
+    parts = [] if access["open"] else ["All access was ended: nobody is let in."]
+    if access["away"]:
+        parts.append(
+            f"{access['away']} more certificates of clients are valid, the last until "
+            f"{_minute(access['away_until'])}; who has them is not connected, or has ended."
+        )
+    parts.append(f"Lease: jobs that hear nothing from the cluster for {lease} end by themselves.")
+    if cluster["held"]:
+        parts.append("A run holds it: it is stopped when that has been gone for so long.")
+    return " ".join(parts)
+
+
+def _minute(time: str) -> str:
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
 
 
 def link_row(link: Record) -> Row:

@@ -192,6 +192,12 @@ def _cluster_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
     add("group", nargs="?", default="", metavar="GROUP")
     add("--lines", type=int, default=50)
 
+    add = command("access", "who can run code in a cluster and where; end all of it", json=True)
+    add("name", metavar="CLUSTER")
+    chosen = {"dest": "method", "action": "store_const", "default": "cluster"}
+    add("--end", const="end_access", help="drop every client now, and let none in", **chosen)
+    add("--open", const="open_access", help="let clients in again", **chosen)
+
     add = command(
         "dashboard", "show Dask's pages of a cluster in a browser", interrupted=DASHBOARD_ENDED
     )

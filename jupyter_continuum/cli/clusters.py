@@ -1,11 +1,19 @@
-"""``scale``, ``logs``, ``audit`` and ``stop``: what one does to a running cluster."""
+"""``scale``, ``logs``, ``access``, ``audit`` and ``stop``: what one does to a running cluster."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.broker.rows import ORPHAN_HEAD, orphan_row
+from jupyter_continuum.broker.rows import (
+    CLIENT_HEAD,
+    ORPHAN_HEAD,
+    PLACE_HEAD,
+    access_text,
+    client_row,
+    orphan_row,
+    place_row,
+)
 from jupyter_continuum.cli.listings import cluster_text
 from jupyter_continuum.cli.prompts import call_with_person
 from jupyter_continuum.cli.terminal import print_json, say
@@ -32,6 +40,21 @@ def logs(options: Namespace) -> int:
         say(text.rstrip() or "(nothing yet)")
     if not found:
         say("No job has started yet. `jupyter continuum list` says what each group waits for.")
+    return 0
+
+
+def access(options: Namespace) -> int:
+    cluster = call_broker(options.method, name=options.name)
+    found = cluster["access"]
+    if options.json:
+        print_json(found)
+        return 0
+    if found["clients"]:
+        say(as_text(CLIENT_HEAD, map(client_row, found["clients"])))
+    else:
+        say("No client is connected.")
+    say(as_text(PLACE_HEAD, map(place_row, found["places"])))
+    say(access_text(cluster))
     return 0
 
 

@@ -18,6 +18,7 @@ HOME = {
     "launch": "launch",
     "scale": "clusters",
     "logs": "clusters",
+    "access": "clusters",
     "audit": "clusters",
     "stop": "clusters",
     "record": "record",

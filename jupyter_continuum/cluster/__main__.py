@@ -59,6 +59,7 @@ async def run(
     folder: Path, cluster: dict[str, Any], identity: Identity, signed: dict[str, str]
 ) -> None:
     """Start the scheduler, say so, and serve until it is told to stop."""
+    from jupyter_continuum.cluster.access import Access
     from jupyter_continuum.cluster.credentials import Credentials
     from jupyter_continuum.cluster.prints import Prints
     from jupyter_continuum.cluster.report import Report
@@ -85,6 +86,8 @@ async def run(
             report = Report(cluster=cluster["name"], broker=Path(cluster["broker"]))
             await report.start(scheduler)
             scheduler.add_plugin(report)
+            broker = Path(cluster["broker"])
+            scheduler.add_plugin(Access(scheduler, cluster=cluster["name"], broker=broker))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _close, scheduler)
         _say({"ready": True, "address": scheduler.address})
         _let_go_of_the_broker()

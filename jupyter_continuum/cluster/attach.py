@@ -38,6 +38,12 @@ class Attachment:
         )
 
 
+def this_program(environment: Mapping[str, str], command: str, process: int) -> str:
+    """What a client calls itself: the notebook of a kernel, or its program, and the process."""
+    notebook = environment.get("JPY_SESSION_NAME", "")
+    return f"{Path(notebook or command).name or 'Python'}, process {process}"
+
+
 def client_relay(attachment: Attachment) -> dict[str, str]:
     """How a client meets the relay of its cluster."""
     return {

@@ -16,6 +16,8 @@ from typing import Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import Scheduler, WorkerState
 
+from jupyter_continuum.cluster.gate import Gated
+
 EVERY_SECONDS = 1.0
 AT_LEAST_EVERY_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -99,6 +101,7 @@ class Report(SchedulerPlugin):
                 "waiting": waiting,
             },
             "energy": _energy(scheduler.workers.values()),
+            "clients": sorted(scheduler.client_leaves()) if isinstance(scheduler, Gated) else [],
         }
 
     def _worker(self, worker: WorkerState, now: float) -> dict[str, Any]:

@@ -15,13 +15,14 @@ from distributed.core import Status
 from distributed.scheduler import DEFAULT_EXTENSIONS, TaskState, WorkerState
 
 from jupyter_continuum.cluster import http_socket
+from jupyter_continuum.cluster.gate import Gated
 from jupyter_continuum.cluster.memory import MemoryManager
 from jupyter_continuum.cluster.placement import GapScheduler
 from jupyter_continuum.cluster.signatures import check_signatures
 from jupyter_continuum.cluster.verification import Verification
 
 
-class ContinuumScheduler(GapScheduler):
+class ContinuumScheduler(Gated, GapScheduler):
     """Finds gaps, and remembers which results are meant to have several copies (``replicas``)."""
 
     def __init__(

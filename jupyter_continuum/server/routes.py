@@ -120,6 +120,18 @@ class ClusterScale(BrokerHandler):
         await self.ask("scale", name=name, group=body.get("group"), jobs=body.get("jobs"))
 
 
+class ClusterAccess(BrokerHandler):
+    @authenticated
+    @authorized("execute", resource=RESOURCE)
+    async def post(self, name: str) -> None:
+        await self.ask_slowly("open_access", name=name)
+
+    @authenticated
+    @authorized("execute", resource=RESOURCE)
+    async def delete(self, name: str) -> None:
+        await self.ask_slowly("end_access", name=name)
+
+
 class ClusterLogs(BrokerHandler):
     @authenticated
     @authorized("read", resource=RESOURCE)
@@ -171,6 +183,7 @@ ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/clusters", Clusters),
     (f"{BASE}/clusters/{NAME}", Cluster),
     (f"{BASE}/clusters/{NAME}/scale", ClusterScale),
+    (f"{BASE}/clusters/{NAME}/access", ClusterAccess),
     (f"{BASE}/clusters/{NAME}/logs", ClusterLogs),
     (f"{BASE}/prompts", Prompts),
     (f"{BASE}/prompts/{IDENTIFIER}", PromptAnswer),

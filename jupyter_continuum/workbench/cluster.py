@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.rows import (
+    CLIENT_HEAD,
     GROUP_HEAD,
     LINK_HEAD,
+    PLACE_HEAD,
     TRAVEL_HEAD,
     WORKER_HEAD,
     Record,
     Row,
+    client_row,
     group_row,
     link_row,
+    place_row,
     spent_text,
     travel_row,
     worker_row,
@@ -66,6 +71,28 @@ class Cluster:
         return Listing(self.view["links"], LINK_HEAD, link_row)
 
     @property
+    def clients(self) -> Listing:
+        """Who is connected now, and may run code at all its ``places``."""
+        return Listing(self.view["access"]["clients"], CLIENT_HEAD, client_row)
+
+    @property
+    def places(self) -> Listing:
+        """Where code of clients runs, with whose rights there, and what is charged."""
+        return Listing(self.view["access"]["places"], PLACE_HEAD, place_row)
+
+    def end_access(self) -> None:
+        """End all access now: every client is dropped, this notebook's too, and none comes back.
+
+        Returns when that is so. Nobody can attach until ``open_access``; jobs, and results that are
+        published, stay. What clients still waited for is given up. ``stop`` ends all of it.
+        """
+        call_broker("end_access", name=self.name)
+
+    def open_access(self) -> None:
+        """Let clients attach again; those from before ``end_access`` stay out."""
+        call_broker("open_access", name=self.name)
+
+    @property
     def addresses(self) -> dict[str, list[str]]:
         """Addresses of the ready workers of each site: what ``workers=`` of Dask takes."""
         found: dict[str, list[str]] = {}
@@ -85,10 +112,17 @@ class Cluster:
         # Dask would make a link of the relay's host name, which no browser can open.
         adopt({"distributed": {"dashboard": {"link": dashboard_link(os.environ)}}})
         identity = make_identity(f"client of {self.name}")
-        answer = call_broker("attach", name=self.name, csr=identity.request)
-        client = open_client(Attachment.from_answer(answer), identity, asynchronous=asynchronous)
+        attachment = Attachment.from_answer(self._attach(identity.request))
+        client = open_client(attachment, identity, asynchronous=asynchronous)
         announce(self.name, client)
         return client
+
+    def _attach(self, request: str) -> Record:
+        from jupyter_continuum.cluster.attach import this_program
+
+        who = this_program(os.environ, sys.argv[0], os.getpid())
+        answer: Record = call_broker("attach", name=self.name, csr=request, who=who)
+        return answer
 
     def upload(self, what: ModuleType | str | Path) -> Listing:
         """Bring a module or package of yours to all workers, also to those that join later.
@@ -156,8 +190,7 @@ class Cluster:
         from jupyter_continuum.cluster.security import make_identity
 
         identity = make_identity(f"client of {self.name}")
-        answer = call_broker("attach", name=self.name, csr=identity.request)
-        attachment = Attachment.from_answer(answer)
+        attachment = Attachment.from_answer(self._attach(identity.request))
         with open_client(attachment, identity, set_as_default=False) as client:
             yield client
 

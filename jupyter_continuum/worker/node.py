@@ -19,6 +19,7 @@ from distributed.core import Status
 from jupyter_continuum.cluster import http_socket
 from jupyter_continuum.cluster.credentials import Purse
 from jupyter_continuum.cluster.dialling import silent
+from jupyter_continuum.cluster.gate import OP, Gated
 from jupyter_continuum.cluster.log import quiet_libraries
 from jupyter_continuum.cluster.report import DEVICES_METRIC, ENERGY_METRIC
 from jupyter_continuum.worker import gauges, meter
@@ -33,7 +34,7 @@ STDERR = 2
 _PATH = re.compile(r"/[!-~]{0,2000}")
 
 
-class ContinuumWorker(Worker):
+class ContinuumWorker(Gated, Worker):
     """A Worker whose pages are on a Unix socket, and are fetched by an RPC instead."""
 
     def __init__(
@@ -66,6 +67,7 @@ class ContinuumWorker(Worker):
         self.handlers["http_get"] = self.http_get
         self.handlers["reach"] = self.reach
         self.handlers["continuum_take"] = self.credentials.take
+        self.handlers[OP] = self.end_access
         if multiprocessing.parent_process() is not None:
             plugin = ShowPrints()
             self.plugins[plugin.name] = plugin
@@ -125,7 +127,7 @@ class ContinuumWorker(Worker):
         return answer
 
 
-class ContinuumNanny(Nanny):
+class ContinuumNanny(Gated, Nanny):
     """A Nanny whose worker is forked where it can be, and that remembers why it closed."""
 
     closed_because = ""
@@ -133,6 +135,7 @@ class ContinuumNanny(Nanny):
     def __init__(self, *args: Any, zygote: Zygote, **kwargs: Any) -> None:  # as Nanny takes them
         self._zygote = zygote
         super().__init__(*args, **kwargs)
+        self.handlers[OP] = self.end_access
 
     async def instantiate(self) -> Status:
         method = self._zygote.method(self.pre_spawn_env)

@@ -155,6 +155,21 @@ export class Actions implements IActions {
     });
   }
 
+  endAccess(cluster: ICluster): void {
+    void this.reporting(async () => {
+      const wanted = await dialogs.confirmEndOfAccess(cluster, this.trans);
+      if (wanted === 'end') {
+        await this.model.endAccess(cluster.name);
+      } else if (wanted === 'stop') {
+        await this.model.stop(cluster.name);
+      }
+    });
+  }
+
+  openAccess(cluster: ICluster): void {
+    void this.reporting(() => this.model.openAccess(cluster.name));
+  }
+
   scale(cluster: ICluster, group: string, jobs: number): void {
     void this.reporting(() => this.model.scale(cluster.name, group, jobs));
   }

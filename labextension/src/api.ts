@@ -89,6 +89,14 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
     return this.ask('DELETE', ['clusters', name]);
   }
 
+  async endAccess(name: string): Promise<ICluster | null> {
+    return this.ask('DELETE', ['clusters', name, 'access']);
+  }
+
+  async openAccess(name: string): Promise<ICluster | null> {
+    return this.ask('POST', ['clusters', name, 'access'], {});
+  }
+
   async logs(name: string, group: string): Promise<Record<string, string>> {
     return this.ask('GET', ['clusters', name, 'logs'], undefined, { group });
   }

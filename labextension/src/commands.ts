@@ -18,6 +18,7 @@ export namespace CommandIDs {
   export const insertCell = 'jupyter-continuum:insert-attaching-cell';
   export const openPlot = 'jupyter-continuum:open-plot';
   export const stopCluster = 'jupyter-continuum:stop-cluster';
+  export const endAccess = 'jupyter-continuum:end-access';
 }
 
 export interface ICommandOptions {
@@ -102,6 +103,17 @@ export function addCommands(options: ICommandOptions): void {
       }
     }
   });
+  commands.addCommand(CommandIDs.endAccess, {
+    label: trans.__('End All Access to the Cluster'),
+    isEnabled: args => clusterOf(model, args) !== null,
+    describedBy: { args: aCluster },
+    execute: args => {
+      const cluster = clusterOf(model, args);
+      if (cluster !== null) {
+        actions.endAccess(cluster);
+      }
+    }
+  });
 
   model.stateChanged.connect(() => commands.notifyCommandChanged());
   const category = trans.__('Continuum');
@@ -110,7 +122,8 @@ export function addCommands(options: ICommandOptions): void {
     CommandIDs.refresh,
     CommandIDs.launch,
     CommandIDs.insertCell,
-    CommandIDs.stopCluster
+    CommandIDs.stopCluster,
+    CommandIDs.endAccess
   ]) {
     palette?.addItem({ command, category });
   }

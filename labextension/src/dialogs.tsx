@@ -214,3 +214,42 @@ export async function confirmStop(
   });
   return result.button.accept;
 }
+
+/** Whether to end access, or the cluster with it; null: neither. */
+export async function confirmEndOfAccess(
+  cluster: ICluster,
+  trans: TranslationBundle
+): Promise<'end' | 'stop' | null> {
+  const result = await showDialog({
+    title: trans.__('End all access to %1?', cluster.name),
+    body: new FormBody(
+      <div className="jp-Continuum-dryRun">
+        <p>
+          {trans.__(
+            'Every client is dropped now, and no certificate that was given so far lets anybody in again. What clients still waited for is given up; results that are published stay, and so do the jobs.'
+          )}
+        </p>
+        <p>
+          {trans.__(
+            'Nobody can attach until you let clients in again. If somebody ran code that you do not trust, stop the cluster instead: code that runs already is not taken back.'
+          )}
+        </p>
+      </div>
+    ),
+    defaultButton: 0,
+    buttons: [
+      Dialog.cancelButton(),
+      Dialog.createButton({
+        label: trans.__('Stop the cluster instead'),
+        actions: ['stop'],
+        accept: true,
+        className: 'jp-mod-reject'
+      }),
+      Dialog.warnButton({ label: trans.__('End all access') })
+    ]
+  });
+  if (!result.button.accept) {
+    return null;
+  }
+  return result.button.actions.includes('stop') ? 'stop' : 'end';
+}

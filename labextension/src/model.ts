@@ -191,6 +191,20 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     );
   }
 
+  async endAccess(name: string): Promise<void> {
+    this.takeCluster(
+      await this.during(
+        `cluster:${name}`,
+        this.trans.__('Ending all access…'),
+        () => this.api.endAccess(name)
+      )
+    );
+  }
+
+  async openAccess(name: string): Promise<void> {
+    this.takeCluster(await this.api.openAccess(name));
+  }
+
   async logs(
     name: string,
     group = ''

@@ -38,6 +38,8 @@ export interface IContinuumApi {
   launch(plan: IPlan, accept: readonly string[]): Promise<ICluster | null>;
   scale(name: string, group: string, jobs: number): Promise<ICluster>;
   stop(name: string): Promise<ICluster | null>;
+  endAccess(name: string): Promise<ICluster | null>;
+  openAccess(name: string): Promise<ICluster | null>;
   logs(name: string, group: string): Promise<Readonly<Record<string, string>>>;
   /** Pages of a cluster's dashboard that hold one plot each, by title. */
   plots(name: string): Promise<Readonly<Record<string, string>>>;
@@ -100,6 +102,9 @@ export interface IContinuumModel {
   launch(accept?: readonly string[]): Promise<void>;
   scale(name: string, group: string, jobs: number): Promise<void>;
   stop(name: string): Promise<void>;
+  /** Drop every client, and let none in. */
+  endAccess(name: string): Promise<void>;
+  openAccess(name: string): Promise<void>;
   logs(name: string, group?: string): Promise<Readonly<Record<string, string>>>;
   draft(site: string): Promise<IDraft>;
   associations(site: string): Promise<readonly IAssociation[]>;

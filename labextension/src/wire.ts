@@ -191,6 +191,37 @@ export interface ILink {
   readonly bytes: number;
 }
 
+/** A client that is connected now. */
+export interface IClient {
+  /** The name in its certificate. */
+  readonly leaf: string;
+  /** As it says itself. */
+  readonly who: string;
+  readonly since: string;
+  readonly until: string;
+}
+
+/** A site where clients can run code, and the certificates of its workers. */
+export interface IPlace {
+  readonly site: string;
+  /** Whose rights code has there; '' when the site is not connected. */
+  readonly runs_as: string;
+  readonly account: string;
+  readonly workers: number;
+  readonly until: string | null;
+}
+
+/** Who can run code where. */
+export interface IAccess {
+  /** Whether further clients are let in. */
+  readonly open: boolean;
+  readonly clients: readonly IClient[];
+  /** Valid certificates whose client is not connected. */
+  readonly away: number;
+  readonly away_until: string | null;
+  readonly places: readonly IPlace[];
+}
+
 export interface ICluster {
   readonly name: string;
   readonly state: string;
@@ -205,6 +236,11 @@ export interface ICluster {
   readonly eur_per_hour: IAmount;
   readonly carbon_kg: IAmount;
   readonly carbon_kg_per_hour: IAmount;
+  /** How long its jobs live on without hearing from it. */
+  readonly lease_seconds: number;
+  /** Whether a run holds it. */
+  readonly held: boolean;
+  readonly access: IAccess;
   readonly dashboard: boolean;
   readonly attach: string;
 }

@@ -97,6 +97,10 @@ def test_a_cluster_from_launch_to_stop(cluster: str) -> None:
         assert client.submit(sum, [1, 2, 3]).result(timeout=30) == 6
     assert list(attached.addresses) == ["lab"]
     assert "span: running" in repr(attached)
+    assert "on this machine" in continuum("access", "span").out
+    assert "nobody is let in" in continuum("access", "span", "--end").out
+    assert "nobody is let in" not in continuum("access", "span", "--open").out
+    assert [each["site"] for each in attached.places] == ["lab"]
 
     continuum("scale", "span", "lab", "2")
     attached.wait_for_workers(2)

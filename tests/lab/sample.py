@@ -388,6 +388,37 @@ CLUSTER: dict[str, Any] = {
     "eur_per_hour": known(1.2, "estimated", "a list", ""),
     "carbon_kg": known(0.0507, "estimated", "a list", ""),
     "carbon_kg_per_hour": known(0.12, "estimated", "a list", ""),
+    "lease_seconds": 600,
+    "held": False,
+    "access": {
+        "open": True,
+        "clients": [
+            {
+                "leaf": "sea-surface.client-0-1a2b3c4d",
+                "who": "sea.ipynb, process 4711",
+                "since": "2026-11-22T13:42:00Z",
+                "until": "2096-12-23T13:42:00Z",
+            }
+        ],
+        "away": 2,
+        "away_until": "2096-12-23T13:41:00Z",
+        "places": [
+            {
+                "site": "emulated-a",
+                "runs_as": "ada on this machine",
+                "account": "",
+                "workers": 2,
+                "until": "2096-11-22T16:40:00Z",
+            },
+            {
+                "site": "leonardo",
+                "runs_as": "ada00001@login.leonardo.cineca.it",
+                "account": "EUHPC_D01_001",
+                "workers": 0,
+                "until": None,
+            },
+        ],
+    },
     "dashboard": True,
     "attach": "",
 }

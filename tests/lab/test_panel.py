@@ -206,6 +206,31 @@ def test_two_tabs_that_scale_at_once_end_with_the_same_number(
     other.page.close()
 
 
+def test_all_access_to_a_cluster_can_be_ended(lab: Lab, broker: BrokerDouble) -> None:
+    panel = lab.open_panel()
+    cluster = panel.locator("[data-cluster='sea-surface']")
+    cluster.get_by_role("button", name="Who can run code in sea-surface").click()
+    clients = cluster.get_by_role("list", name="Clients of sea-surface")
+    expect(clients).to_contain_text("sea.ipynb, process 4711")
+    expect(cluster).to_contain_text("as ada00001@login.leonardo.cineca.it · account EUHPC_D01_001")
+    expect(cluster).to_contain_text("Lease: jobs that hear nothing from the cluster for 10 min")
+    cluster.get_by_role("button", name="End all access now").scroll_into_view_if_needed()
+    lab.screenshot("access")
+    cluster.get_by_role("button", name="End all access now").click()
+    dialog = lab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Every client is dropped now")
+    lab.screenshot("end-access")
+    ended = sample.CLUSTER["access"] | {"open": False, "clients": [], "away": 0}
+    broker.answers["end_access"] = sample.CLUSTER | {"access": ended}
+    broker.answers["open_access"] = sample.CLUSTER
+    dialog.get_by_role("button", name="End all access").click()
+    expect(cluster).to_contain_text("All access was ended: nobody is let in.")
+    cluster.get_by_role("button", name="Let clients in again").click()
+    expect(clients).to_contain_text("sea.ipynb")
+    assert ("end_access", {"name": "sea-surface"}) in broker.calls
+    assert ("open_access", {"name": "sea-surface"}) in broker.calls
+
+
 def test_a_group_says_why_it_waits_and_can_be_drained(lab: Lab, broker: BrokerDouble) -> None:
     panel = lab.open_panel()
     group = panel.locator("[data-group='leonardo']")

@@ -45,6 +45,8 @@ DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [
         {"group": "a", "jobs": 3},
         ("scale", {"name": "c", "group": "a", "jobs": 3}),
     ),
+    ("POST", "/clusters/c/access", {}, ("open_access", {"name": "c"})),
+    ("DELETE", "/clusters/c/access", None, ("end_access", {"name": "c"})),
     ("POST", "/sites/a/probe", {"offer": "a/b"}, ("probe", {"site": "a", "offer": "a/b"})),
     ("DELETE", "/sites/a/probe", None, ("cancel_probe", {"site": "a"})),
     ("POST", "/prompts/p-1", {"value": "123456"}, ("answer", {"id": "p-1", "value": "123456"})),

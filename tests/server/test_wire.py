@@ -11,12 +11,15 @@ from pydantic import BaseModel
 
 import jupyter_continuum
 from jupyter_continuum.broker.messages.clusters import (
+    AccessView,
+    ClientView,
     ClusterView,
     DeviceView,
     DryRun,
     GroupDryRun,
     GroupView,
     LinkView,
+    PlaceView,
     WorkerState,
     WorkerView,
 )
@@ -56,6 +59,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "IWorker": WorkerView,
     "IGroup": GroupView,
     "ILink": LinkView,
+    "IClient": ClientView,
+    "IPlace": PlaceView,
+    "IAccess": AccessView,
     "ICluster": ClusterView,
     "IPrompt": PromptView,
     "IFinding": FindingView,

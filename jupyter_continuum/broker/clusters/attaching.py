@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from jupyter_continuum.broker.clusters.cluster import Cluster
@@ -12,8 +11,11 @@ from jupyter_continuum.cluster.wide_link import wide_link_of_client
 from jupyter_continuum.errors import Unknown
 
 
-async def attach(cluster: Cluster, csr: str) -> dict[str, Any]:
-    """Let a client in: a leaf for its key, and how to reach the scheduler."""
+async def attach(cluster: Cluster, csr: str, who: str) -> dict[str, Any]:
+    """Let a client in: a leaf for its key, and how to reach the scheduler.
+
+    ``who``: what it calls itself, for the person.
+    """
     await cluster.settled()
     if cluster.state != "running":
         raise Unknown(f"{cluster.name} is {cluster.state}. {cluster.reason}")
@@ -22,7 +24,7 @@ async def attach(cluster: Cluster, csr: str) -> dict[str, Any]:
         "hub": str(cluster.folder / "hub.sock"),
         "site": "home",
         "config": wide_link_of_client(),
-        **cluster.home.sign(csr, f"{cluster.name}.client-{secrets.token_hex(4)}"),
+        **cluster.access.let_in(who, lambda leaf: cluster.home.sign(csr, leaf)),
     }
 
 

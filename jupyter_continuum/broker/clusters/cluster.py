@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_continuum.broker.clusters import kept
+from jupyter_continuum.broker.clusters.access import Access
 from jupyter_continuum.broker.clusters.admission import Admission
 from jupyter_continuum.broker.clusters.connection_file import (
     remove_connection_file,
@@ -23,7 +24,12 @@ from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
 from jupyter_continuum.broker.clusters.ledger import Ledger
 from jupyter_continuum.broker.clusters.links import Links
 from jupyter_continuum.broker.clusters.metered import read_energy
-from jupyter_continuum.broker.clusters.reports import WorkerReport, read_tasks, read_workers
+from jupyter_continuum.broker.clusters.reports import (
+    WorkerReport,
+    read_clients,
+    read_tasks,
+    read_workers,
+)
 from jupyter_continuum.broker.clusters.saving import Saving
 from jupyter_continuum.broker.clusters.spending import Spending, Spent
 from jupyter_continuum.broker.clusters.starting import Starting
@@ -82,6 +88,7 @@ class Cluster:
         self._relinked: set[str] = set()
         """Agents (``site.agent``) whose link went up or down since the last report."""
         self.home = Home(name, cluster_id, self.folder, authority, self.save)
+        self.access = Access(name, save=self.save, save_later=self._save_and_show)
         self._hub = HubControl(self.folder / "hub.ctl", self._heard, self.home.hub_lives)
         self._links = Links(self.folder, self._hub, self.changed)
         self._admission = Admission(self._hub, authority, self._agent, joined=self.ledger.installed)
@@ -111,6 +118,7 @@ class Cluster:
             "held": self.held,
             "groups": [group.to_disk() for group in self.groups.values()],
             "ledger": self.ledger.to_disk(),
+            "access": self.access.to_disk(),
             **self.home.to_disk(),
         }
 
@@ -225,12 +233,15 @@ class Cluster:
                 if before != self.link_bytes:
                     self.changed()
 
-    def report(self, workers: Any, tasks: Any, energy: Any) -> dict[str, Any]:  # whatever JSON held
+    def report(
+        self, workers: Any, tasks: Any, energy: Any, clients: Any
+    ) -> dict[str, Any]:  # whatever JSON held
         """How the scheduler is; back go workers to retire, and agents with another way."""
         before = set(self.workers)
         self.workers = read_workers(workers)
         self.tasks = read_tasks(tasks)
         self._meter(read_energy(energy))
+        self.access.connected = read_clients(clients)
         self._retiring &= set(self.workers)
         if before != set(self.workers):
             for group in self.groups.values():
@@ -258,6 +269,14 @@ class Cluster:
         if found is None:
             raise Unknown(f"{self.name} has no group {name!r}. It has {', '.join(self.groups)}.")
         return found
+
+    async def end_access(self) -> None:
+        """Nobody who attached before has access any more, and nobody is let in. BrokerError."""
+        await self.access.end(obeyed=self.state == "running")
+
+    def _save_and_show(self) -> None:
+        self.save_later()
+        self.changed()
 
     def scale(self, group: str, jobs: int) -> None:
         if self.state not in ("starting", "running"):

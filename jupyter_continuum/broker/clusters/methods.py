@@ -141,8 +141,21 @@ class ClusterMethods:
     async def cluster(self, *, name: str) -> ClusterView:
         return cluster_view(self._clusters.cluster(name), time.time())
 
-    async def attach(self, *, name: str, csr: str) -> dict[str, Any]:
-        return await attaching.attach(self._clusters.cluster(name), csr)
+    async def attach(self, *, name: str, csr: str, who: str = "") -> dict[str, Any]:
+        return await attaching.attach(self._clusters.cluster(name), csr, who)
+
+    async def end_access(self, *, name: str) -> ClusterView:
+        cluster = self._clusters.cluster(name)
+        await cluster.end_access()
+        return cluster_view(cluster, time.time())
+
+    async def open_access(self, *, name: str) -> ClusterView:
+        cluster = self._clusters.cluster(name)
+        cluster.access.reopen()
+        return cluster_view(cluster, time.time())
+
+    async def access(self, *, cluster: str, enforced: int) -> dict[str, int]:
+        return {"least": await self._clusters.cluster(cluster).access.follow(enforced)}
 
     async def dashboard(self, *, name: str) -> dict[str, str]:
         return attaching.dashboard(self._clusters.cluster(name))
@@ -173,8 +186,9 @@ class ClusterMethods:
         workers: list[dict[str, Any]],
         tasks: dict[str, int],
         energy: dict[str, Any] | None = None,
+        clients: list[str] | None = None,
     ) -> dict[str, Any]:
-        return self._clusters.cluster(cluster).report(workers, tasks, energy)
+        return self._clusters.cluster(cluster).report(workers, tasks, energy, clients)
 
 
 def _claims(accept: Any) -> list[str]:  # Any: whatever JSON held

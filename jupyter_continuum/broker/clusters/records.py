@@ -72,6 +72,8 @@ def restore(stored: dict[str, Any], *, find_session: FindSession, on_change: OnC
     cluster.state, cluster.reason = stored["state"], ""
     cluster.held = stored.get("held", False)
     cluster.home.from_disk(stored)
+    if access := stored.get("access"):
+        cluster.access.from_disk(access)
     for each in stored["groups"]:
         group = Group.from_disk(cluster, each)
         cluster.groups[group.plan.name] = group

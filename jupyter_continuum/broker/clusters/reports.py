@@ -65,6 +65,12 @@ def read_tasks(told: Any) -> dict[str, int]:  # Any: whatever JSON held
     return {name: _number(found.get(name)) or 0 for name in TASKS}
 
 
+def read_clients(told: Any) -> set[str]:  # Any: whatever JSON held
+    """Names of leaves."""
+    found = told if isinstance(told, list) else []
+    return {each for each in found if isinstance(each, str)}
+
+
 def _number(value: Any) -> int | None:
     fits = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if fits and 0 <= value < 2**63 else None

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from jupyter_continuum.broker.clusters.access_view import access_view
 from jupyter_continuum.broker.clusters.cluster import Cluster
 from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.job import AgentEntry, JobEntry
@@ -38,6 +39,9 @@ def cluster_view(cluster: Cluster, now: float) -> ClusterView:
         tasks_waiting=cluster.tasks.get("waiting", 0),
         **{field.name: _shown(getattr(spent, field.name)) for field in fields(spent)},
         dashboard=cluster.state == "running",
+        lease_seconds=cluster.lease_seconds,
+        held=cluster.held,
+        access=access_view(cluster, datetime.fromtimestamp(now, UTC)),
         attach=(
             "import jupyter_continuum as jc\n\n"
             f'client = jc.attach("{cluster.name}").get_client()\nclient'

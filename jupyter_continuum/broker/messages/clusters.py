@@ -82,6 +82,44 @@ class LinkView(Message):
     bytes: int
 
 
+class ClientView(Message):
+    """A client that is connected now; it may run code wherever the cluster has workers."""
+
+    leaf: str
+    """The name in its certificate."""
+    who: str = ""
+    """As it says itself."""
+    since: datetime
+    until: datetime
+    """The end of its certificate."""
+
+
+class PlaceView(Message):
+    """A site where clients of a cluster can run code, and its workers' own certificates."""
+
+    site: str
+    runs_as: str = ""
+    """Whose rights code has there; "" when the site is not connected."""
+    account: str = ""
+    """What is charged; "" for the site's default."""
+    workers: int = 0
+    """With a certificate, of jobs that have not ended."""
+    until: datetime | None = None
+    """The end of the last of these."""
+
+
+class AccessView(Message):
+    """Who can run code where."""
+
+    open: bool = True
+    """Whether further clients are let in."""
+    clients: list[ClientView] = []
+    away: int = 0
+    """Certificates that are valid, and whose holder is not connected or has ended."""
+    away_until: datetime | None = None
+    places: list[PlaceView] = []
+
+
 class ClusterView(Message):
     name: str
     state: str
@@ -99,6 +137,11 @@ class ClusterView(Message):
     """While as many jobs run as run now."""
     carbon_kg: AmountView = AmountView()
     carbon_kg_per_hour: AmountView = AmountView()
+    lease_seconds: int = 0
+    """How long its jobs live on without hearing from it."""
+    held: bool = False
+    """Whether it is stopped after its lease once nobody holds it, as a run does."""
+    access: AccessView = AccessView()
     dashboard: bool = False
     """Whether Dask's pages can be looked at now."""
     attach: str = ""

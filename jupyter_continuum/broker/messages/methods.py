@@ -33,7 +33,13 @@ METHODS = {
     "cluster": "(name) -> ClusterView",
     "record": "(name: or id) -> ClusterFacts; also of one that has ended, for a time",
     "records": "() -> [RecordView]; of what can be had a record of",
-    "attach": "(name, csr) -> {address, hub, site, certificate, ca, config}",
+    "attach": "(name, csr, who) -> {address, hub, site, certificate, ca, config}; who is what the "
+    "client calls itself",
+    "end_access": "(name) -> ClusterView; returns when no client that attached before is connected "
+    "or can be again; nobody more is let in",
+    "open_access": "(name) -> ClusterView; clients are let in again",
+    "access": "(cluster, enforced) -> {least}; from the cluster's scheduler alone, answered when "
+    "there is news",
     "datasets": "() -> [DatasetView]; those of the catalogue and the person's own",
     "dataset": "(name, sites) -> DatasetView; PlanRefused where workers at these may not read it",
     "files": "(site, path: '' or folder) -> FilesView",

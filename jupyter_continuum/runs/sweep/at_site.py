@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
@@ -61,7 +62,12 @@ class AtSite:
         from jupyter_continuum.cluster.security import make_identity
 
         identity = make_identity(f"sweep on {self._workers.cluster}")
-        answer = call_broker("attach", name=self._workers.cluster, csr=identity.request)
+        answer = call_broker(
+            "attach",
+            name=self._workers.cluster,
+            csr=identity.request,
+            who=f"sweep, process {os.getpid()}",
+        )
         attachment = Attachment.from_answer(answer)
         self._client = self._stack.enter_context(
             open_client(attachment, identity, set_as_default=False)

@@ -9,6 +9,7 @@ import {
 import * as format from '../format';
 import { memoryOf } from '../select';
 import type { IAmount, ICluster, ILink } from '../wire';
+import { Access } from './Access';
 import { usePanel } from './context';
 import { Group } from './Group';
 import { IconButton } from './IconButton';
@@ -122,6 +123,7 @@ function Cluster({ cluster }: { readonly cluster: ICluster }): JSX.Element {
         ))}
       </ul>
       <Links links={cluster.links} />
+      <Access cluster={cluster} />
     </li>
   );
 }

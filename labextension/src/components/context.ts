@@ -29,6 +29,9 @@ export interface IActions {
   drain(cluster: ICluster, group: IGroup): void;
   showLogs(cluster: ICluster, group: string): void;
   stop(cluster: ICluster): void;
+  /** Ask, then drop every client; or stop the cluster instead. */
+  endAccess(cluster: ICluster): void;
+  openAccess(cluster: ICluster): void;
   scale(cluster: ICluster, group: string, jobs: number): void;
   probe(site: ISite): void;
   cancelProbe(site: ISite): void;
