@@ -26,6 +26,13 @@ class Ranks(BrokerHandler):
         await self.ask("rank", by=self.get_query_argument("by"))
 
 
+class Claims(BrokerHandler):
+    @authenticated
+    @authorized("read", resource=RESOURCE)
+    async def get(self) -> None:
+        await self.ask("claims", offer=self.get_query_argument("offer"))
+
+
 class Policies(BrokerHandler):
     @authenticated
     @authorized("read", resource=RESOURCE)
@@ -175,6 +182,7 @@ ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/sites/{NAME}/probe", SiteProbe),
     (f"{BASE}/sites/{NAME}/associations", SiteAssociations),
     (f"{BASE}/rank", Ranks),
+    (f"{BASE}/claims", Claims),
     (f"{BASE}/policy", Policies),
     (f"{BASE}/draft", Drafts),
     (f"{BASE}/connect", Connect),

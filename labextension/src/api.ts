@@ -4,6 +4,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { IContinuumApi, ISweepApi } from './tokens';
 import type {
   IAssociation,
+  IClaim,
   ICluster,
   IDraft,
   IDryRun,
@@ -64,6 +65,10 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
 
   async disconnect(site: string): Promise<ISite> {
     return this.ask('POST', ['disconnect'], { site });
+  }
+
+  async claims(offer: string): Promise<IClaim[]> {
+    return this.ask('GET', ['claims'], undefined, { offer });
   }
 
   async clusters(): Promise<ICluster[]> {

@@ -6,6 +6,8 @@ import * as format from './format';
 import type { IContinuumModel } from './tokens';
 import type { ICredential, ISite } from './wire';
 
+const SHOWN_MS = 8000;
+
 /** Tell once of each credential that expires soon or has expired, until it is renewed. */
 export function tellExpiry(
   model: IContinuumModel,
@@ -29,7 +31,8 @@ export function tellExpiry(
       }
       if (urgent) {
         const id = Notification.warning(gist(site, urgent, trans), {
-          autoClose: false,
+          // What is under it can be clicked again; the site's line and the bell go on saying it.
+          autoClose: SHOWN_MS,
           actions: [
             {
               label: trans.__('Show'),

@@ -6,6 +6,7 @@ import type { IContinuumApi, IContinuumModel, IPick, Phase } from './tokens';
 import type {
   Change,
   IAssociation,
+  IClaim,
   ICluster,
   IDraft,
   IDryRun,
@@ -218,6 +219,10 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
 
   async plots(name: string): Promise<Readonly<Record<string, string>>> {
     return this.api.plots(name);
+  }
+
+  async claims(offer: string): Promise<readonly IClaim[]> {
+    return this.api.claims(offer);
   }
 
   async draft(site: string): Promise<IDraft> {

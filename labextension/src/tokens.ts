@@ -4,6 +4,7 @@ import type { ISignal } from '@lumino/signaling';
 import type {
   Change,
   IAssociation,
+  IClaim,
   ICluster,
   IDraft,
   IDryRun,
@@ -32,6 +33,8 @@ export interface IContinuumApi {
   disconnect(site: string): Promise<ISite>;
   probe(site: string, offer: string): Promise<IReach | null>;
   cancelProbe(site: string): Promise<void>;
+  /** Who says what of an offer and its site; of each field what is shown first. */
+  claims(offer: string): Promise<readonly IClaim[]>;
   clusters(): Promise<ICluster[]>;
   /** `accept` names claims of the policy that are taken as they are. */
   dryRun(plan: IPlan, accept: readonly string[]): Promise<IDryRun>;
@@ -109,6 +112,7 @@ export interface IContinuumModel {
   draft(site: string): Promise<IDraft>;
   associations(site: string): Promise<readonly IAssociation[]>;
   plots(name: string): Promise<Readonly<Record<string, string>>>;
+  claims(offer: string): Promise<readonly IClaim[]>;
   /** Log in, and wait for how that ends: the site's state then; '' when it is gone. */
   connectSite(profile: IProfile): Promise<string>;
   disconnectSite(site: string): Promise<void>;

@@ -89,6 +89,20 @@ export interface IOffer {
   readonly unverified: readonly string[];
 }
 
+/** What somebody says of one field of an offer, or of its site. */
+export interface IClaim {
+  readonly field: string;
+  readonly value: string;
+  readonly kind: string;
+  readonly source: string;
+  readonly url: string;
+  readonly observed: string;
+  readonly expires: string;
+  readonly note: string;
+  /** Whether it may be relied on today. */
+  readonly verified: boolean;
+}
+
 /** A certificate or a token that lets the person in, by name. */
 export interface ICredential {
   readonly name: string;

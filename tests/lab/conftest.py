@@ -114,6 +114,7 @@ def broker(running_double: BrokerDouble) -> BrokerDouble:
         "scale": sample.CLUSTER,
         "dry_run": sample.DRY_RUN,
         "draft": sample.DRAFT,
+        "claims": sample.CLAIMS,
         "associations": [],
         "probe": sample.REACH,
         "cancel_probe": {},

@@ -477,6 +477,30 @@ HOST_KEY = {
     "expires": "2026-11-22T14:10:00Z",
 }
 
+
+def claim(field: str, value: str, kind: str, source: str, observed: str, **other: Any) -> Any:
+    base = {"url": "", "expires": "", "note": "", "verified": kind != "unverified"}
+    told = {"field": field, "value": value, "kind": kind, "source": source, "observed": observed}
+    return base | told | other
+
+
+CLAIMS = [
+    claim("country", "IT", "official", "CINECA HPC documentation", "2025-2026"),
+    claim(
+        "gpu_model",
+        "A100",
+        "official",
+        "CINECA HPC documentation",
+        "2025-2026",
+        url="https://docs.hpc.cineca.it/hpc/leonardo.html",
+    ),
+    claim("gpu_model", "A200", "user", "A copy of CINECA's <i>table</i>", "2025"),
+    claim("gpu_memory_gb", "64", "unverified", "", ""),
+    claim("nodes_total", "3456", "measured", "the site itself", "2026-11-22 14:02 UTC"),
+    claim("max_walltime_minutes", "24 h", "user", "A copy", "2025", expires="2026-01-01")
+    | {"verified": False},
+]
+
 UNKNOWN_AMOUNT = {"value": None, "kind": "unknown", "source": "", "reason": "", "date": ""}
 
 DRY_RUN = {

@@ -44,6 +44,20 @@ def test_the_offers_can_be_looked_at(lab: Lab, theme: str, width: int) -> None:
     assert view.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
+def test_every_value_of_an_offer_says_who_says_so_and_of_when(lab: Lab) -> None:
+    view = open_browse(lab)
+    view.locator("[data-offer='leonardo/boost_usr_prod'] [role=gridcell]").nth(1).click()
+    details = view.get_by_role("complementary", name="Details of the offer")
+    source = details.get_by_role("link", name="CINECA HPC documentation")
+    expect(source).to_have_attribute("href", "https://docs.hpc.cineca.it/hpc/leonardo.html")
+    expect(details).to_contain_text("official · CINECA HPC documentation · 2025-2026")
+    expect(details).to_contain_text("or A200, as another says: user · A copy of CINECA's <i>table")
+    expect(details).to_contain_text("3456measured · the site itself · 2026-11-22 14:02 UTC")
+    expect(details).to_contain_text("user · expired 2026-01-01 · A copy · 2025")
+    expired = details.locator(".jp-Continuum-value", has_text="24 h")
+    expect(expired).to_have_attribute("data-certainty", "unverified")
+
+
 def test_two_offers_are_found_by_filter_and_reach_the_launch_form(lab: Lab) -> None:
     view = open_browse(lab)
     view.get_by_role("searchbox", name="Search offers").fill("emulated")
@@ -54,8 +68,7 @@ def test_two_offers_are_found_by_filter_and_reach_the_launch_form(lab: Lab) -> N
     for key in ("Enter", "ArrowDown", "Enter"):
         grid.press(key)
     expect(view.get_by_role("row", selected=True)).to_have_count(2)
-    # A notice of JupyterLab may lie over it; the keyboard reaches it all the same.
-    view.get_by_role("button", name="Prepare launch with 2 offers").press("Enter")
+    view.get_by_role("button", name="Prepare launch with 2 offers").click()
     chosen = lab.page.get_by_role("list", name="Chosen offers")
     expect(chosen).to_contain_text("emulated-a")
     expect(chosen).to_contain_text("emulated-b")

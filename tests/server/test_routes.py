@@ -24,6 +24,7 @@ LOOKS: list[tuple[str, str, tuple[str, dict[str, Any]]]] = [
     ("GET", "/prompts", ("prompts", {})),
     ("GET", "/rank?by=wait", ("rank", {"by": "wait"})),
     ("GET", "/policy", ("policy", {})),
+    ("GET", "/claims?offer=a/b", ("claims", {"offer": "a/b"})),
 ]
 
 DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [

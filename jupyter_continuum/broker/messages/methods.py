@@ -6,6 +6,8 @@ METHODS = {
     "version": "() -> {protocol, version, pid}",
     "sites": "(retired: bool) -> [SiteView]; never waits for a site",
     "rank": "(by: 'wait' or price or carbon) -> [RankView]; all offers, the best first",
+    "claims": "(offer) -> [ClaimView]; who says what of an offer and its site, by field, what is "
+    "shown first",
     "draft": "(site: '' or id) -> DraftView; what is known before the person is asked, and for a "
     "site of their own what other programs know",
     "connect": "(profile: Profile) -> SiteView; saves the profile, logs in, may prompt",

@@ -119,6 +119,24 @@ class OfferView(Message):
     """Fields of this message whose value nobody vouches for any more, or never did."""
 
 
+class ClaimView(Message):
+    """What somebody says of one field of an offer, or of its site."""
+
+    field: str
+    """As OfferView or SiteView has it."""
+    value: str
+    kind: str
+    """``official``, ``provider``, ``measured``, ``user``, ``estimate`` or ``unverified``"""
+    source: str = ""
+    url: str = ""
+    observed: str = ""
+    """When that was so, as exactly as it is known."""
+    expires: str = ""
+    note: str = ""
+    verified: bool
+    """Whether it may be relied on today."""
+
+
 class RankView(Message):
     """Where an offer stands among all."""
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from jupyter_continuum.broker.messages.sites import (
     AssociationView,
+    ClaimView,
     DraftView,
     RankView,
     SiteView,
@@ -54,6 +55,9 @@ class SiteMethods:
         if order is None:
             raise ContinuumError(f"{by!r} orders no offers. Say one of {', '.join(ORDERS)}.")
         return [RankView(**asdict(each)) for each in self._sites.ranked(order)]
+
+    async def claims(self, *, offer: str) -> list[ClaimView]:
+        return self._sites.claims(offer)
 
     async def draft(self, *, site: str = "") -> DraftView:
         view = self._sites.draft(site)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from jupyter_continuum.broker.front_door.door import FrontDoor
-from jupyter_continuum.broker.messages.sites import DraftView, SiteState, SiteView
+from jupyter_continuum.broker.messages.sites import ClaimView, DraftView, SiteState, SiteView
+from jupyter_continuum.broker.sites.claim_views import claim_views
 from jupyter_continuum.broker.sites.credentials import CredentialClock
 from jupyter_continuum.broker.sites.draft import draft_of
 from jupyter_continuum.broker.sites.estimating import Estimating, Waits
@@ -151,6 +152,16 @@ class Sites:
             view.probing = self._probing.get(id, "")
         self._estimating.fill(view, session)
         return view
+
+    def claims(self, offer: str) -> list[ClaimView]:
+        """Who says what of an offer and its site. Unknown when there is none of that id."""
+        id = offer.partition("/")[0]
+        view = self.view(id) if id in self.ids else None
+        found = next((each for each in view.offers if each.id == offer), None) if view else None
+        if found is None:
+            raise Unknown(f"There is no offer {offer!r}. `jupyter continuum offers` lists them.")
+        today = datetime.now(UTC).date()
+        return claim_views(offer, found.name, self.sessions.get(id), self.catalogue, today)
 
     def wait(self, offer: str, foretold: Sequence[Said]) -> Wait:
         """What a job in ``offer`` would wait, ``foretold`` of that very job."""

@@ -95,6 +95,12 @@ def known_site(session: Session) -> KnownSite:
     )
 
 
+def offer_fields(offer: Offer, today: date) -> dict[str, str]:
+    """The same of this offer: clouds count virtual cores."""
+    virtual = shown(offer.cores_per_node, today) is None
+    return OFFER_FIELDS | ({"cpus_per_node": "vcpus_per_node"} if virtual else {})
+
+
 def association_view(each: Association) -> AssociationView:
     return AssociationView(
         account=each.account,
@@ -192,7 +198,7 @@ def _catalogued(
         max_nodes=_number(shown(offer.max_nodes_per_job, today)),
         nodes_total=_number(shown(offer.nodes, today)),
         reason=reason,
-        unverified=_unverified(offer, OFFER_FIELDS, today),
+        unverified=_unverified(offer, offer_fields(offer, today), today),
     )
     if session is None:
         return view

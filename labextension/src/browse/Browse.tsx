@@ -91,6 +91,7 @@ export function Browse(props: IBrowseProps): JSX.Element {
     []
   );
   const onChoose = useCallback((to: IRow) => setChosen(to.id), []);
+  const claims = useCallback((offer: string) => model.claims(offer), [model]);
   const onPick = useCallback(
     (to: IRow) => {
       if (
@@ -160,6 +161,7 @@ export function Browse(props: IBrowseProps): JSX.Element {
             columns={columns}
             trans={trans}
             onConnect={props.connect}
+            claims={claims}
           />
         </div>
       </div>

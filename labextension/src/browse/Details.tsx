@@ -3,12 +3,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as format from '../format';
 import { memo } from 'react';
 
-import type { IAmount, IOffer, ISite, IWait } from '../wire';
+import type { IAmount, IClaim, IOffer, ISite, IWait } from '../wire';
 import { Sentence } from '../components/Sentence';
 import { isConnected } from '../select';
 import { access } from './access';
 import type { ICell, IColumn } from './columns';
 import type { IRow } from './rows';
+import { Claimed } from './Claimed';
+import { useClaims } from './useClaims';
 import { AccessDot, Value } from './Value';
 
 /** Everything that is known of one offer: each value, how it is known, from whom and of when. */
@@ -17,8 +19,10 @@ export const Details = memo(function Details(props: {
   readonly columns: readonly IColumn[];
   readonly trans: TranslationBundle;
   readonly onConnect: (site: ISite) => void;
+  readonly claims: (offer: string) => Promise<readonly IClaim[]>;
 }): JSX.Element {
   const { row, trans } = props;
+  const told = useClaims(row?.offer ?? null, props.claims);
   if (row === null) {
     return (
       <aside
@@ -79,10 +83,36 @@ export const Details = memo(function Details(props: {
               <dd>
                 <Value cell={column.cell(row)} trans={trans} />
                 <small>{origin(column, row, trans)}</small>
+                {(FIELDS[column.id] ?? []).map(field => (
+                  <Claimed
+                    key={field}
+                    claims={told.claims.filter(it => it.field === field)}
+                    trans={trans}
+                  />
+                ))}
               </dd>
             </div>
           ))}
+        {MORE.filter(field => told.claims.some(it => it.field === field)).map(
+          field => (
+            <div key={field}>
+              <dt>{nameOf(field, trans)}</dt>
+              <dd>
+                <Claimed
+                  claims={told.claims.filter(it => it.field === field)}
+                  withValue
+                  trans={trans}
+                />
+              </dd>
+            </div>
+          )
+        )}
       </dl>
+      {told.trouble && (
+        <p role="alert">
+          {trans.__('Sources are not known now: %1', told.trouble)}
+        </p>
+      )}
     </aside>
   );
 });
@@ -97,6 +127,38 @@ const AMOUNTS: Readonly<Record<string, (offer: IOffer) => IAmount | IWait>> = {
   carbon: offer => offer.carbon_g
 };
 const LIVE = ['free', 'pending'];
+/** The fields that a column shows. */
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  country: ['country'],
+  gpu: ['gpu_model', 'gpus_per_node'],
+  memory: ['gpu_memory_gb'],
+  architecture: ['cpu_architecture'],
+  billing: ['whole_node'],
+  jurisdiction: ['jurisdiction']
+};
+/** What no column shows. */
+const MORE = [
+  'nodes_total',
+  'cpus_per_node',
+  'memory_gb_per_node',
+  'max_walltime_minutes',
+  'max_nodes'
+];
+
+function nameOf(field: string, trans: TranslationBundle): string {
+  switch (field) {
+    case 'nodes_total':
+      return trans.__('Nodes');
+    case 'cpus_per_node':
+      return trans.__('Cores of a node');
+    case 'memory_gb_per_node':
+      return trans.__('GB of a node');
+    case 'max_walltime_minutes':
+      return trans.__('Longest job');
+    default:
+      return trans.__('Most nodes of a job');
+  }
+}
 
 /** Who says so, and when; for what is unknown why. */
 function origin(column: IColumn, row: IRow, trans: TranslationBundle): string {
