@@ -68,6 +68,8 @@ class Site(BaseModel):
     longitude: Claims[Longitude] = ()
     docs: Claims[Url] = ()
     web_portal: Claims[Url] = ()
+    terms: Claims[Url] = ()
+    """The terms of use that a person has to accept."""
 
     scheduler: Claims[Literal["slurm", "kubernetes", "pbs", "htcondor"]] = ()
     scheduler_version: Claims[Text] = ()

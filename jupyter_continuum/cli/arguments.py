@@ -125,6 +125,13 @@ def _connect_words(command: Callable[..., Callable[..., argparse.Action]]) -> No
         help="pods there: name=gpu,cpus=8,memory=32,gpus=1,model=A100,select=KEY:VALUE,"
         "tolerate=KEY,walltime=60; repeat for more",
     )
+    add(
+        "--accept-terms",
+        dest="terms_accepted",
+        action="store_const",
+        const=True,
+        help="you have accepted the site's terms of use; a policy may ask for that",
+    )
     add("--yes", action="store_true", help="ask nothing; trust the host key that is met first")
 
     add = command("rbac", "print the rights a Kubernetes site's administrator has to give")

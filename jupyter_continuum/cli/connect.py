@@ -23,6 +23,9 @@ from jupyter_continuum.sites.profile import Profile
 
 Record = dict[str, Any]  # a view as it crossed the socket
 
+TERMED = ("slurm", "kubernetes")
+"""Sites that are not this machine."""
+
 
 def disconnect(options: Namespace) -> int:
     call_broker("disconnect", site=options.site)
@@ -97,6 +100,7 @@ def draft_from_broker(site: str) -> Draft:
 
 def ask_the_rest(site: str, draft: Draft, options: Namespace) -> None:
     """Fill ``draft`` with what only the person knows."""
+    ask_of_terms(site, draft)
     if draft["kind"] == "kubernetes":
         ask_of_cluster(draft["kubernetes"])
     if draft["kind"] != "slurm":
@@ -122,6 +126,20 @@ def ask_the_rest(site: str, draft: Draft, options: Namespace) -> None:
         )
         if directory:
             draft["work_directory"] = directory
+
+
+def ask_of_terms(site: str, draft: Draft) -> None:
+    """Whether a site of the catalogue may be used as far as its terms go."""
+    from jupyter_continuum.cli.records import record_of, stated
+
+    record = record_of(site)
+    if record is None or draft.get("terms_accepted") or draft["kind"] not in TERMED:
+        return
+    where = stated(record, "terms") or stated(record, "docs") or stated(record, "web_portal")
+    read = f" ({where})" if where else ""
+    draft["terms_accepted"] = confirm(
+        f"Have you accepted the terms of use of {record.name}{read}?", default=False
+    )
 
 
 def ask_of_cluster(cluster: Draft) -> None:

@@ -13,7 +13,10 @@ from jupyter_continuum.errors import ContinuumError
 Draft = dict[str, Any]  # fields of a Profile, to be checked by it
 
 _LOGIN = ("host", "port", "user", "key", "certificate", "host_key")
-_PLAIN = ("kind", "name", "account", "qos", "work_directory", "python", "prologue", "carrier")
+_PLAIN = (
+    *("kind", "name", "account", "qos", "work_directory", "python", "prologue", "carrier"),
+    "terms_accepted",
+)
 
 
 def merge(

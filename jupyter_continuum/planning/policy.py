@@ -152,8 +152,8 @@ def _of_site(policy: Policy, asked: Asked) -> Iterator[Finding]:
         said = (
             f"{asked.site}: its terms of use are accepted."
             if fine
-            else f"{asked.site}: its terms of use are not accepted in its profile "
-            "(rule terms_accepted)."
+            else f"{asked.site}: its terms of use are not accepted in its profile (rule "
+            f"terms_accepted); `jupyter continuum connect {asked.site} --accept-terms` says so."
         )
         yield _finding("terms_accepted", asked, "terms", "satisfied" if fine else "unknown", said)
 

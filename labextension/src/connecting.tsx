@@ -104,6 +104,7 @@ export async function askProfile(options: {
       ) : (
         <LoginFields draft={draft} trans={trans} />
       )}
+      <Terms draft={draft} name={name} trans={trans} />
       <p className="jp-Continuum-hint">
         {trans.__('Certificates, node selectors and everything else:')}{' '}
         <code>jupyter continuum connect {draft.site}</code>
@@ -219,6 +220,33 @@ function ClusterFields({ draft, trans }: IDraftProps): JSX.Element {
   );
 }
 
+/** Whether the person has accepted the terms of use, and where these are. */
+function Terms(
+  props: IDraftProps & { readonly name: string }
+): JSX.Element | null {
+  const { draft, name, trans } = props;
+  const [link, label] = draft.terms
+    ? [draft.terms, trans.__('Read them')]
+    : [draft.docs, trans.__("The site's pages")];
+  return (
+    <div className="jp-Continuum-terms">
+      <label className="jp-Continuum-option">
+        <input
+          type="checkbox"
+          name="terms_accepted"
+          defaultChecked={draft.profile.terms_accepted}
+        />
+        <span>{trans.__('I have accepted the terms of use of %1', name)}</span>
+      </label>
+      {/^https?:/.test(link) && (
+        <a href={link} target="_blank" rel="noreferrer noopener">
+          {label}
+        </a>
+      )}
+    </div>
+  );
+}
+
 /** Which account is charged, and with which QoS; null: leave it to the site. */
 export async function askAccount(
   site: string,
@@ -279,6 +307,7 @@ function loginProfileOf(draft: IDraft, form: FormData): IProfile {
     ...rest,
     site: value('site') || draft.site,
     kind: 'slurm',
+    terms_accepted: form.has('terms_accepted') || undefined,
     // Without a login node, sbatch runs on this machine.
     ...(host && {
       ssh: {
@@ -312,6 +341,7 @@ function clusterProfileOf(draft: IDraft, form: FormData): IProfile {
     ...draft.profile,
     site: value('site') || draft.site,
     kind: 'kubernetes',
+    terms_accepted: form.has('terms_accepted') || undefined,
     kubernetes: {
       ...before,
       context: value('context'),

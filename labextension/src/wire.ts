@@ -360,6 +360,7 @@ export interface IProfile {
   readonly kind: 'local' | 'emulated' | 'slurm' | 'kubernetes';
   readonly ssh?: ILogin;
   readonly account?: string;
+  readonly terms_accepted?: boolean;
   readonly qos?: string;
   readonly work_directory?: string;
   readonly kubernetes?: {
@@ -394,6 +395,9 @@ export interface IDraft {
   readonly user: string;
   readonly profile: Partial<IProfile>;
   readonly access: string;
+  /** Links; '' when nobody says where. */
+  readonly terms: string;
+  readonly docs: string;
   readonly candidates: readonly ICandidate[];
 }
 

@@ -22,6 +22,8 @@ def test_flags_alone_make_a_profile() -> None:
     )
     profile = Profile.model_validate({**found, "site": "lab"})
     assert profile.kind == "slurm"
+    assert not profile.terms_accepted
+    assert draft("--accept-terms")["terms_accepted"]
     assert profile.ssh is not None
     assert profile.ssh.user == "byron"
     assert [(jump.user, jump.host, jump.port) for jump in profile.ssh.jump] == [

@@ -437,6 +437,8 @@ DRAFT: dict[str, Any] = {
     "user": "ada",
     "profile": {"kind": "slurm", "ssh": {"host": "lumi.csc.fi"}},
     "access": "SSH public key only, registered through MyAccessID; no passwords",
+    "terms": "https://lumi.example/terms",
+    "docs": "https://docs.lumi-supercomputer.eu",
     "candidates": [],
 }
 

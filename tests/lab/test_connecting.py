@@ -36,6 +36,9 @@ def test_a_site_of_the_catalogue_is_asked_for_what_only_the_person_knows(
     expect(dialog.get_by_label("Login node")).to_have_value("lumi.csc.fi")
     expect(dialog.get_by_label("User name there")).to_have_value("ada")
     dialog.get_by_label("User name there").fill("jdoe")
+    terms = dialog.get_by_role("link", name="Read them")
+    expect(terms).to_have_attribute("href", "https://lumi.example/terms")
+    dialog.get_by_label("I have accepted the terms of use of LUMI").check()
     lab.screenshot("connect")
     connecting = sample.site("lumi", "LUMI", "connecting", country="FI")
     broker.answers["connect"] = connecting
@@ -72,8 +75,9 @@ def test_a_site_of_the_catalogue_is_asked_for_what_only_the_person_knows(
         "site": "lumi",
         "kind": "slurm",
         "ssh": {"host": "lumi.csc.fi", "user": "jdoe"},
+        "terms_accepted": True,
     }
-    assert second == saved | {"account": "project_2", "qos": "long"}
+    assert second == saved | {"account": "project_2", "qos": "long", "terms_accepted": True}
 
 
 def test_a_cluster_of_ones_own_is_taken_from_what_ssh_knows(lab: Lab, broker: BrokerDouble) -> None:
@@ -82,6 +86,8 @@ def test_a_cluster_of_ones_own_is_taken_from_what_ssh_knows(lab: Lab, broker: Br
         "user": "ada",
         "profile": {},
         "access": "",
+        "terms": "",
+        "docs": "",
         "candidates": sample.CANDIDATES,
     }
     panel = lab.open_panel()

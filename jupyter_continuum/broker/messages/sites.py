@@ -203,4 +203,8 @@ class DraftView(Message):
     profile: dict[str, Any]  # fields of a Profile, to be checked by it
     access: str = ""
     """How one gets in, in the words of the site's record."""
+    terms: str = ""
+    """Where its terms of use are; "" when nobody says so."""
+    docs: str = ""
+    """Where its documentation is."""
     candidates: list[CandidateView] = []

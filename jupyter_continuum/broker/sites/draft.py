@@ -22,8 +22,12 @@ def draft_of(id: str, site: Site | None, saved: Profile | None, today: date) -> 
     fields = _fields(site, today)
     if saved is not None:
         fields = saved.model_dump(mode="json", exclude_defaults=True)
-    access = shown(site.access_protocol, today) if site else None
-    return DraftView(site=id, user=getpass.getuser(), profile=fields, access=access or "")
+    view = DraftView(site=id, user=getpass.getuser(), profile=fields)
+    if site is not None:
+        view.access = shown(site.access_protocol, today) or ""
+        view.terms = shown(site.terms, today) or ""
+        view.docs = shown(site.docs, today) or shown(site.web_portal, today) or ""
+    return view
 
 
 def candidate_views() -> list[CandidateView]:
