@@ -13,11 +13,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from jupyter_continuum.broker.sites.renewing import STEP_HELP
 from jupyter_continuum.cli.terminal import ask, confirm, say
 from jupyter_continuum.errors import SignInRequired
 from jupyter_continuum.paths import write_private
 
-STEP_HELP = "https://smallstep.com/docs/step-cli/installation"
 FEDERATION_PAGE = "https://docs.my-eurohpc.eu/aai/ssh/"
 """EuroHPC Federation Platform, how to get a certificate (read on 2026-11-22)."""
 SECONDS_FOR_A_LOGIN = 300
@@ -28,11 +28,6 @@ _CERTIFICATE = re.compile(
 )
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4096}")
 _HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
-
-
-def wants_step(access: str) -> bool:
-    """True when a site's access protocol names the smallstep client."""
-    return re.search(r"smallstep|step-ca|step ssh", access, re.IGNORECASE) is not None
 
 
 def wants_federation(host: str) -> bool:

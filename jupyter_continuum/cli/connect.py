@@ -13,6 +13,7 @@ from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.broker.sites.candidates import Candidate, candidates_of
 from jupyter_continuum.broker.sites.draft import site_name
 from jupyter_continuum.broker.sites.profiles import checked_profile, load_profiles, profiles_dir
+from jupyter_continuum.broker.sites.renewing import wants_step
 from jupyter_continuum.cli import certificates
 from jupyter_continuum.cli.draft import Draft, merge
 from jupyter_continuum.cli.kubernetes_draft import parse_offer
@@ -175,7 +176,7 @@ def get_certificate(site: str, login: Draft) -> None:
 
     record = record_of(site)
     access = str((stated(record, "access_protocol") if record else "") or "")
-    if certificates.wants_step(access):
+    if wants_step(access):
         say(f"{site}: {access}.")
         provisioner = ask("Name of the provisioner, from the site's guide", default="cineca-hpc")
         certificates.step_login(provisioner)

@@ -47,6 +47,13 @@ class SiteRefresh(BrokerHandler):
         await self.ask_slowly("refresh", site=name)
 
 
+class SiteRenewal(BrokerHandler):
+    @authenticated
+    @authorized("write", resource=RESOURCE)
+    async def post(self, name: str) -> None:
+        await self.ask_slowly("renew", site=name)
+
+
 class SiteProbe(BrokerHandler):
     @authenticated
     @authorized("execute", resource=RESOURCE)
@@ -179,6 +186,7 @@ BASE = "/jupyter-continuum/api"
 ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/sites", Sites),
     (f"{BASE}/sites/{NAME}/refresh", SiteRefresh),
+    (f"{BASE}/sites/{NAME}/renew", SiteRenewal),
     (f"{BASE}/sites/{NAME}/probe", SiteProbe),
     (f"{BASE}/sites/{NAME}/associations", SiteAssociations),
     (f"{BASE}/rank", Ranks),

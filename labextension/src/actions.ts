@@ -52,6 +52,10 @@ export class Actions implements IActions {
     void this.reporting(() => this.model.refreshSite(site.id));
   }
 
+  renew(site: ISite): void {
+    void this.reporting(() => this.model.renewSite(site.id));
+  }
+
   browse(): void {
     this.shell.openBrowse();
   }

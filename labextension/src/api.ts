@@ -43,6 +43,10 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
     return this.ask('POST', ['sites', site, 'refresh'], {});
   }
 
+  async renew(site: string): Promise<ISite | null> {
+    return this.ask('POST', ['sites', site, 'renew'], {});
+  }
+
   async probe(site: string, offer: string): Promise<IReach | null> {
     return this.ask('POST', ['sites', site, 'probe'], { offer });
   }

@@ -11,7 +11,7 @@ const SHOWN_MS = 8000;
 /** Tell once of each credential that expires soon or has expired, until it is renewed. */
 export function tellExpiry(
   model: IContinuumModel,
-  actions: Pick<IActions, 'refresh' | 'reveal'>,
+  actions: Pick<IActions, 'refresh' | 'renew' | 'reveal'>,
   trans: TranslationBundle
 ): void {
   const told = new Map<string, { what: string; id: string }>();
@@ -38,11 +38,17 @@ export function tellExpiry(
               label: trans.__('Show'),
               callback: () => actions.reveal(site.id)
             },
-            {
-              label: trans.__('I renewed it'),
-              displayType: 'accent',
-              callback: () => actions.refresh(site)
-            }
+            site.renewable
+              ? {
+                  label: trans.__('Renew…'),
+                  displayType: 'accent',
+                  callback: () => actions.renew(site)
+                }
+              : {
+                  label: trans.__('I renewed it'),
+                  displayType: 'accent',
+                  callback: () => actions.refresh(site)
+                }
           ]
         });
         told.set(site.id, { what, id });

@@ -285,6 +285,16 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
     );
   }
 
+  async renewSite(site: string): Promise<void> {
+    this.takeSite(
+      await this.during(
+        `site:${site}`,
+        this.trans.__('Renewing the certificate…'),
+        () => this.api.renew(site)
+      )
+    );
+  }
+
   async probeSite(site: string, offer: string): Promise<void> {
     await this.during(
       `probe:${site}`,

@@ -31,6 +31,8 @@ export interface IContinuumApi {
   associations(site: string): Promise<IAssociation[]>;
   connect(profile: IProfile): Promise<ISite | null>;
   disconnect(site: string): Promise<ISite>;
+  /** Run what gives the person a new certificate; it may ask. */
+  renew(site: string): Promise<ISite | null>;
   probe(site: string, offer: string): Promise<IReach | null>;
   cancelProbe(site: string): Promise<void>;
   /** Who says what of an offer and its site; of each field what is shown first. */
@@ -117,6 +119,7 @@ export interface IContinuumModel {
   connectSite(profile: IProfile): Promise<string>;
   disconnectSite(site: string): Promise<void>;
   refreshSite(site: string): Promise<void>;
+  renewSite(site: string): Promise<void>;
   probeSite(site: string, offer: string): Promise<void>;
   cancelProbe(site: string): Promise<void>;
   answer(id: string, value: string | null): Promise<void>;

@@ -131,6 +131,8 @@ export interface ISite {
   readonly offers: readonly IOffer[];
   /** The most urgent first. */
   readonly credentials: readonly ICredential[];
+  /** Whether a new certificate can be got from here. */
+  readonly renewable: boolean;
   readonly reach: IReach | null;
   readonly probing: string;
 }

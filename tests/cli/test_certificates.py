@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_continuum.broker.sites.renewing import wants_step
 from jupyter_continuum.cli.certificates import (
     parse_token_command,
     store_certificate,
     wants_federation,
-    wants_step,
 )
 from jupyter_continuum.errors import SignInRequired
 

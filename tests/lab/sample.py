@@ -68,6 +68,7 @@ def site(identifier: str, name: str, state: str, **known: Any) -> dict[str, Any]
         "unverified": [],
         "offers": [],
         "credentials": [],
+        "renewable": False,
         "reach": None,
         "probing": "",
     }

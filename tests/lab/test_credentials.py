@@ -72,3 +72,16 @@ def test_a_site_that_wants_the_person_has_a_button_to_sign_in(
     body.get_by_role("button", name="Sign in").click()
     expect(site(panel, "marenostrum5")).to_contain_text("Ready")
     assert ("refresh", {"site": "marenostrum5"}) in broker.calls
+
+
+def test_a_certificate_is_renewed_from_beside_its_clock(lab: Lab, broker: BrokerDouble) -> None:
+    soon = leonardo("soon", "The certificate expires soon.") | {"renewable": True}
+    broker.answers["sites"] = [soon]
+    panel = lab.open_panel()
+    renew = panel.get_by_role("button", name="Renew the certificate of Leonardo")
+    expect(renew).to_be_visible()
+    lab.screenshot("renew")
+    broker.answers["renew"] = leonardo("valid", "") | {"renewable": True}
+    renew.click()
+    expect(site(panel, "leonardo")).not_to_contain_text("Login expires soon")
+    assert ("renew", {"site": "leonardo"}) in broker.calls

@@ -29,6 +29,7 @@ LOOKS: list[tuple[str, str, tuple[str, dict[str, Any]]]] = [
 
 DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [
     ("POST", "/sites/lumi/refresh", {}, ("refresh", {"site": "lumi"})),
+    ("POST", "/sites/lumi/renew", {}, ("renew", {"site": "lumi"})),
     ("POST", "/draft", {"site": "lumi"}, ("draft", {"site": "lumi"})),
     ("POST", "/connect", {"profile": {"site": "a"}}, ("connect", {"profile": {"site": "a"}})),
     ("POST", "/disconnect", {"site": "a"}, ("disconnect", {"site": "a"})),

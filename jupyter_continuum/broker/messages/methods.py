@@ -13,6 +13,8 @@ METHODS = {
     "connect": "(profile: Profile) -> SiteView; saves the profile, logs in, may prompt",
     "disconnect": "(site) -> SiteView; closes the session and forgets the profile",
     "refresh": "(site) -> SiteView; looks now instead of at the next poll",
+    "renew": "(site) -> SiteView; runs the program that the site's certificates come from; may "
+    "prompt",
     "fault": "(site, fault: Fault or None, over: bool) -> SiteView; lets something go wrong at an "
     "imitated site: that, or with None what its profile keeps for this moment",
     "associations": "(site) -> [AssociationView]",

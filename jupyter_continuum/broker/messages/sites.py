@@ -175,6 +175,8 @@ class SiteView(Message):
     offers: list[OfferView] = []
     credentials: list[CredentialView] = []
     """What lets the person in and may expire, the most urgent first."""
+    renewable: bool = False
+    """Whether ``renew`` gets the person a new certificate."""
     reach: ReachView | None = None
     """None: never measured, or too long ago."""
     probing: str = ""

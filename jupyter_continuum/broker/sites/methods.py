@@ -90,6 +90,10 @@ class SiteMethods:
         await session.sign_in()
         return self._sites.view(site)
 
+    async def renew(self, *, site: str) -> SiteView:
+        await self._sites.renew(site)
+        return self._sites.view(site)
+
     async def fault(
         self, *, site: str, fault: dict[str, Any] | None = None, over: bool = False
     ) -> SiteView:

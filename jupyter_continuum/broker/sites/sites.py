@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from jupyter_continuum.broker.sites.estimating import Estimating, Waits
 from jupyter_continuum.broker.sites.opening import HERE, faults_file, open_session
 from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
 from jupyter_continuum.broker.sites.reach import Reach, surroundings
+from jupyter_continuum.broker.sites.renewing import renew_with_step
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.sites.view import site_view
 from jupyter_continuum.catalogue import Site, load, shown
@@ -52,6 +54,7 @@ class Sites:
         self._asker = asker
         self._on_change = on_change
         self._door = door
+        self._renewing: set[str] = set()
         self._faults: dict[str, str] = {}
         """Sentences on profiles that cannot be used, by site."""
 
@@ -108,6 +111,22 @@ class Sites:
             await session.sign_in()
         finally:
             session.start()
+
+    async def renew(self, site: str) -> None:
+        """Get the person a new certificate, and log in with it where that is waited for."""
+        session = self.session(site)
+        if not self.view(site).renewable:
+            raise PlanRefused(f"{site} gives no certificates that can be renewed from here.")
+        if site in self._renewing:
+            raise ContinuumError(f"{site}: a renewal is under way already. Answer what it asks.")
+        self._renewing.add(site)
+        try:
+            await renew_with_step(site, self._asker, os.environ)
+        finally:
+            self._renewing.discard(site)
+        await self.credentials.read(site)
+        if session.state is SiteState.SIGN_IN:
+            await session.sign_in()
 
     async def disconnect(self, site: str) -> None:
         session = self.session(site)

@@ -10,6 +10,7 @@ from jupyter_continuum.broker.messages.sites import (
     SiteState,
     SiteView,
 )
+from jupyter_continuum.broker.sites.renewing import wants_step
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.catalogue import Offer, Site, known, shown
 from jupyter_continuum.planning.charge import none_usable, usable
@@ -52,6 +53,7 @@ def site_view(site: Site | None, session: Session | None, today: date) -> SiteVi
         carrier=session.ways.carrier if session else None,
         carrier_reason=session.ways.reason if session else "",
         docs=shown(site.docs, today) if site else None,
+        renewable=_renewable(site, session, today),
         jurisdiction=_jurisdiction(site, session, today),
         unverified=_unverified(site, SITE_FIELDS, today) if site else [],
         offers=_offers(site, session, today, reason),
@@ -123,6 +125,14 @@ def _state(site: Site | None, session: Session | None, today: date) -> tuple[Sit
     if site.kind == "cloud":
         return SiteState.CATALOGUED, bind_steps(site.id, shown(site.docs, today))
     return SiteState.CATALOGUED, f"Connect it first: `jupyter continuum connect {site.id}`."
+
+
+def _renewable(site: Site | None, session: Session | None, today: date) -> bool:
+    if site is None or session is None or session.profile.ssh is None:
+        return False
+    # A certificate in a named file is not what goes into the agent.
+    in_agent = session.profile.ssh.use_agent and session.profile.ssh.key is None
+    return in_agent and wants_step(shown(site.access_protocol, today) or "")
 
 
 def _name(site: Site | None, session: Session | None) -> str:

@@ -28,15 +28,19 @@ export function Credentials({
       aria-label={trans.__('Logins of %1', site.name)}
     >
       {site.credentials.map(credential => (
-        <Credential key={credential.name} credential={credential} />
+        <Credential key={credential.name} credential={credential} site={site} />
       ))}
     </ul>
   );
 }
 
-function Credential(props: { readonly credential: ICredential }): JSX.Element {
+function Credential(props: {
+  readonly credential: ICredential;
+  readonly site: ISite;
+}): JSX.Element {
+  const { site } = props;
   const { expires, name, said, verdict } = props.credential;
-  const { actions, trans } = usePanel();
+  const { actions, model, trans } = usePanel();
   const words = useClock(props.credential);
   const needsPerson = !['valid', 'unknown'].includes(verdict);
   return (
@@ -51,7 +55,18 @@ function Credential(props: { readonly credential: ICredential }): JSX.Element {
           <Sentence text={said} />
         </p>
       )}
-      {needsPerson && (
+      {site.renewable && (
+        <button
+          type="button"
+          className="jp-Continuum-textButton"
+          disabled={model.busy.has(`site:${site.id}`)}
+          aria-label={trans.__('Renew the certificate of %1', site.name)}
+          onClick={() => actions.renew(site)}
+        >
+          {trans.__('Renew…')}
+        </button>
+      )}
+      {needsPerson && !site.renewable && (
         <button
           type="button"
           className="jp-Continuum-textButton"

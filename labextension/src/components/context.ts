@@ -13,6 +13,8 @@ export interface IActions {
   openTerminal(): void;
   /** Log in where that is needed, and look anew. */
   refresh(site: ISite): void;
+  /** Get a new certificate by the site's own program. */
+  renew(site: ISite): void;
   connect(site: ISite): void;
   connectOwn(): void;
   disconnect(site: ISite): void;
