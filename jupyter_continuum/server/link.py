@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 Event = dict[str, Any]  # the wire's values are whatever JSON holds
 
 REPEATABLE = frozenset(
-    {"associations", "cluster", "clusters", "dashboard", "draft", "logs", "prompts", "sites"}
+    (
+        *("associations", "cluster", "clusters", "dashboard", "datasets", "draft"),
+        *("logs", "prompts", "sites"),
+    )
 )
 """Methods that only look: asked once more when the broker went away in between."""
 

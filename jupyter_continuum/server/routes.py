@@ -95,6 +95,13 @@ class Disconnect(BrokerHandler):
         await self.ask("disconnect", site=self.body("site").get("site"))
 
 
+class Datasets(BrokerHandler):
+    @authenticated
+    @authorized("read", resource=RESOURCE)
+    async def get(self) -> None:
+        await self.ask("datasets")
+
+
 class DryRuns(BrokerHandler):
     @authenticated
     @authorized("write", resource=RESOURCE)
@@ -195,6 +202,7 @@ ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/draft", Drafts),
     (f"{BASE}/connect", Connect),
     (f"{BASE}/disconnect", Disconnect),
+    (f"{BASE}/datasets", Datasets),
     (f"{BASE}/plan", DryRuns),
     (f"{BASE}/clusters", Clusters),
     (f"{BASE}/clusters/{NAME}", Cluster),

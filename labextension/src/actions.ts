@@ -9,12 +9,20 @@ import type { IActions } from './components/context';
 import * as connecting from './connecting';
 import * as dialogs from './dialogs';
 import { messageOf } from './model';
-import { insertAttachingCell } from './notebook/attaching';
-import { attachingCode } from './notebook/code';
+import { insertCode } from './notebook/attaching';
+import { attachingCode, openingCode } from './notebook/code';
 import { dragCell } from './notebook/dragging';
 import { saveAs, tellSaved } from './saving';
 import type { IContinuumModel } from './tokens';
-import type { ICluster, IDraft, IGroup, IPrompt, ISite, IWorker } from './wire';
+import type {
+  ICluster,
+  IDataset,
+  IDraft,
+  IGroup,
+  IPrompt,
+  ISite,
+  IWorker
+} from './wire';
 
 const CLOSE_AFTER_MS = 4000;
 
@@ -108,7 +116,11 @@ export class Actions implements IActions {
   }
 
   insertCell(cluster: ICluster): void {
-    void this.reporting(() => this.insert(cluster));
+    void this.reporting(() => this.insert(attachingCode(cluster)));
+  }
+
+  insertOpening(dataset: IDataset): void {
+    void this.reporting(() => this.insert(openingCode(dataset)));
   }
 
   dragCell(cluster: ICluster, pressed: PointerEvent): void {
@@ -212,7 +224,7 @@ export class Actions implements IActions {
     window.open(url, '_blank', 'noopener');
   }
 
-  private async insert(cluster: ICluster): Promise<void> {
+  private async insert(code: string): Promise<void> {
     const panel = this.notebooks?.currentWidget ?? null;
     if (panel === null) {
       Notification.warning(
@@ -223,7 +235,7 @@ export class Actions implements IActions {
       );
       return;
     }
-    await insertAttachingCell(panel, cluster);
+    await insertCode(panel, code);
   }
 
   private async connectFrom(draft: IDraft, site: ISite | null): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   IAssociation,
   IClaim,
   ICluster,
+  IDataset,
   IDraft,
   IDryRun,
   IPlan,
@@ -77,6 +78,10 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
 
   async clusters(): Promise<ICluster[]> {
     return this.ask('GET', ['clusters']);
+  }
+
+  async datasets(): Promise<IDataset[]> {
+    return this.ask('GET', ['datasets']);
   }
 
   async dryRun(plan: IPlan, accept: readonly string[]): Promise<IDryRun> {

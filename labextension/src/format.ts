@@ -1,4 +1,6 @@
-/** Numbers as a person reads them. Pure. */
+import type { ITold } from './wire';
+
+/** Numbers and claims as a person reads them. Pure. */
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
@@ -108,4 +110,22 @@ export function countryName(code: string): string {
     }
     throw error;
   }
+}
+
+/** What a record says; a value that nobody vouches for says so. */
+export function told(said: ITold | null, unknown: string, unit = ''): string {
+  if (said === null) {
+    return unknown;
+  }
+  const value = said.value;
+  const text = typeof value === 'object' ? value.join(', ') : String(value);
+  const doubt = ['unverified', 'expired'].includes(said.kind);
+  return `${text}${unit}${doubt ? ` (${said.kind})` : ''}`;
+}
+
+/** Who says so, and when. */
+export function sourceOf(said: ITold | null): string {
+  return said === null
+    ? ''
+    : [said.kind, said.source, said.date].filter(Boolean).join(' · ');
 }

@@ -8,6 +8,7 @@ import type {
   IAssociation,
   IClaim,
   ICluster,
+  IDataset,
   IDraft,
   IDryRun,
   IPlan,
@@ -223,6 +224,10 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
 
   async claims(offer: string): Promise<readonly IClaim[]> {
     return this.api.claims(offer);
+  }
+
+  async datasets(): Promise<readonly IDataset[]> {
+    return this.api.datasets();
   }
 
   async draft(site: string): Promise<IDraft> {

@@ -6,6 +6,7 @@ import type {
   IAssociation,
   IClaim,
   ICluster,
+  IDataset,
   IDraft,
   IDryRun,
   IPlan,
@@ -38,6 +39,7 @@ export interface IContinuumApi {
   /** Who says what of an offer and its site; of each field what is shown first. */
   claims(offer: string): Promise<readonly IClaim[]>;
   clusters(): Promise<ICluster[]>;
+  datasets(): Promise<IDataset[]>;
   /** `accept` names claims of the policy that are taken as they are. */
   dryRun(plan: IPlan, accept: readonly string[]): Promise<IDryRun>;
   launch(plan: IPlan, accept: readonly string[]): Promise<ICluster | null>;
@@ -115,6 +117,8 @@ export interface IContinuumModel {
   associations(site: string): Promise<readonly IAssociation[]>;
   plots(name: string): Promise<Readonly<Record<string, string>>>;
   claims(offer: string): Promise<readonly IClaim[]>;
+  /** Records are read anew each time: a person writes one and looks. */
+  datasets(): Promise<readonly IDataset[]>;
   /** Log in, and wait for how that ends: the site's state then; '' when it is gone. */
   connectSite(profile: IProfile): Promise<string>;
   disconnectSite(site: string): Promise<void>;

@@ -261,6 +261,29 @@ export interface ICluster {
   readonly attach: string;
 }
 
+/** What a record says of one thing, and who says so. */
+export interface ITold {
+  readonly value: string | number | boolean | readonly string[];
+  readonly kind: string;
+  readonly source: string;
+  readonly date: string;
+}
+
+/** A data set; `null` means unknown. */
+export interface IDataset {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly path: string;
+  readonly format: string;
+  readonly site: string | null;
+  readonly owner: ITold | null;
+  readonly licence: ITold | null;
+  readonly jurisdiction: ITold | null;
+  readonly stays: ITold | null;
+  readonly size_gb: ITold | null;
+}
+
 export interface IPrompt {
   readonly id: string;
   readonly kind: string;

@@ -594,3 +594,38 @@ def many(count: int) -> list[dict[str, Any]]:
         )
         for number in range(count // 100)
     ]
+
+
+def told(value: object, kind: str = "official") -> dict[str, object]:
+    return {
+        "value": value, "kind": kind, "source": "Climate Data Store", "url": "", "date": "2026-03",
+        "note": "",
+    }  # fmt: skip
+
+
+DATASETS = [
+    {
+        "id": "era5",
+        "name": "ERA5, our cut",
+        "url": "file:///scratch/project_1/era5.zarr",
+        "path": "/scratch/project_1/era5.zarr",
+        "format": "zarr",
+        "site": "lumi",
+        "owner": told("ECMWF"),
+        "licence": told("CC-BY-4.0"),
+        "jurisdiction": told(["FI"], "unverified"),
+        "size_gb": told(120.5),
+    },
+    {
+        "id": "bare",
+        "name": "<img src=x onerror=alert(1)>",
+        "url": "https://data.example.eu/a-name-that-is-longer-than-the-panel-is-wide/2026/table.csv",
+        "path": "",
+        "format": "csv",
+        "site": None,
+        "owner": None,
+        "licence": None,
+        "jurisdiction": None,
+        "size_gb": None,
+    },
+]

@@ -256,6 +256,26 @@ def test_the_attaching_cell_goes_into_the_notebook(lab: Lab) -> None:
     expect(cell).to_contain_text('client = jc.attach("sea-surface").get_client()')
 
 
+def test_data_sets_are_listed_and_a_cell_that_opens_one_is_inserted(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.answers["datasets"] = sample.DATASETS
+    lab.execute("notebook:create-new", {"kernelName": "python3"})
+    panel = lab.open_panel()
+    panel.get_by_role("button", name="Data", exact=True).click()
+    shown = panel.get_by_role("list", name="Data sets").get_by_role("listitem")
+    expect(shown).to_have_count(2)
+    expect(shown.first).to_contain_text("FI (unverified)")
+    expect(shown.first).to_contain_text("120.5 GB")
+    expect(shown.last).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(shown.last.get_by_text("unknown")).to_have_count(4)
+    shown.last.scroll_into_view_if_needed()
+    lab.screenshot("data")
+    panel.get_by_role("button", name="Insert a cell that opens era5").click()
+    cell = lab.page.locator(".jp-Notebook .jp-CodeCell").first
+    expect(cell).to_contain_text('data = jc.open_dataset("era5")')
+
+
 def test_without_a_notebook_the_attaching_cell_asks_for_one(lab: Lab) -> None:
     panel = lab.open_panel()
     panel.get_by_role("button", name="Insert attaching cell").click()

@@ -25,6 +25,7 @@ LOOKS: list[tuple[str, str, tuple[str, dict[str, Any]]]] = [
     ("GET", "/rank?by=wait", ("rank", {"by": "wait"})),
     ("GET", "/policy", ("policy", {})),
     ("GET", "/claims?offer=a/b", ("claims", {"offer": "a/b"})),
+    ("GET", "/datasets", ("datasets", {})),
 ]
 
 DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [

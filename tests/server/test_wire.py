@@ -23,6 +23,7 @@ from jupyter_continuum.broker.messages.clusters import (
     WorkerState,
     WorkerView,
 )
+from jupyter_continuum.broker.messages.datasets import DatasetView, ToldView
 from jupyter_continuum.broker.messages.environments import ParityRow, ParityView
 from jupyter_continuum.broker.messages.policy import FindingView, PolicyView
 from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
@@ -65,6 +66,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "IPlace": PlaceView,
     "IAccess": AccessView,
     "ICluster": ClusterView,
+    "IDataset": DatasetView,
+    "ITold": ToldView,
     "IPrompt": PromptView,
     "IFinding": FindingView,
     "IPolicyView": PolicyView,

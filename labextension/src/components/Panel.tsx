@@ -1,5 +1,6 @@
 import { Clusters } from './Clusters';
 import { type IPanelContext, PanelContext } from './context';
+import { Data } from './Data';
 import { Devices } from './Devices';
 import { Launch } from './Launch';
 import { Notices } from './Notices';
@@ -16,6 +17,7 @@ export function Panel(context: IPanelContext): JSX.Element {
       <Launch />
       <Clusters />
       <Devices />
+      <Data />
     </PanelContext.Provider>
   );
 }

@@ -2,7 +2,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { createContext, useContext } from 'react';
 
 import type { IContinuumModel } from '../tokens';
-import type { ICluster, IGroup, IPrompt, ISite, IWorker } from '../wire';
+import type {
+  ICluster,
+  IDataset,
+  IGroup,
+  IPrompt,
+  ISite,
+  IWorker
+} from '../wire';
 
 /** What a click may lead to; dialogs and notebooks are behind it. */
 export interface IActions {
@@ -23,6 +30,8 @@ export interface IActions {
   insertCell(cluster: ICluster): void;
   /** Let what was pressed be dragged into a notebook. */
   dragCell(cluster: ICluster, pressed: PointerEvent): void;
+  /** Put a cell that opens it into the notebook. */
+  insertOpening(dataset: IDataset): void;
   openDashboard(cluster: ICluster): void;
   openWorker(cluster: ICluster, worker: IWorker): void;
   /** Choose plots of its dashboard and open each as a tab. */

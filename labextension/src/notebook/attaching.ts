@@ -4,10 +4,10 @@ import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import type { ICluster } from '../wire';
 import { attachesTo, attachingCode } from './code';
 
-/** Put the attaching cell below the active one, or into it when it is empty. */
-export async function insertAttachingCell(
+/** Put a cell below the active one, or into it when it is empty. */
+export async function insertCode(
   panel: NotebookPanel,
-  cluster: ICluster
+  code: string
 ): Promise<void> {
   // A notebook that is still loading would drop the cell.
   await panel.context.ready;
@@ -15,7 +15,7 @@ export async function insertAttachingCell(
   if (active?.model.type !== 'code' || active.model.sharedModel.source.trim()) {
     NotebookActions.insertBelow(panel.content);
   }
-  panel.content.activeCell?.model.sharedModel.setSource(attachingCode(cluster));
+  panel.content.activeCell?.model.sharedModel.setSource(code);
   panel.content.mode = 'edit';
   panel.content.activeCell?.node.scrollIntoView({ block: 'nearest' });
   panel.activate();
@@ -36,7 +36,7 @@ export async function attachNotebook(options: {
       model.type === 'code' && attachesTo(model.sharedModel.source) !== null
   );
   if (earlier < 0) {
-    await insertAttachingCell(panel, cluster);
+    await insertCode(panel, attachingCode(cluster));
   } else {
     notebook.deselectAll();
     notebook.activeCellIndex = earlier;

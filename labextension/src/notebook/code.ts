@@ -1,8 +1,18 @@
-import type { ICluster } from '../wire';
+import type { ICluster, IDataset } from '../wire';
 
 /** What attaches a notebook to a cluster. Pure. */
 export function attachingCode(cluster: ICluster): string {
   return cluster.attach || codeFor(cluster.name);
+}
+
+/** What opens a data set, with the client that the notebook made last. Pure. */
+export function openingCode(dataset: IDataset): string {
+  return [
+    'import jupyter_continuum as jc',
+    '',
+    `data = jc.open_dataset(${JSON.stringify(dataset.id)})`,
+    'data'
+  ].join('\n');
 }
 
 function codeFor(name: string): string {

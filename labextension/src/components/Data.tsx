@@ -1,0 +1,105 @@
+import { codeIcon } from '@jupyterlab/ui-components';
+import { useEffect, useState } from 'react';
+
+import { sourceOf as from, told } from '../format';
+import { messageOf } from '../model';
+import type { IDataset } from '../wire';
+import { usePanel } from './context';
+import { IconButton } from './IconButton';
+import { Section } from './Section';
+
+/** Data sets that are known; asked for when somebody unfolds it. */
+export function Data(): JSX.Element {
+  const { trans } = usePanel();
+  return (
+    <Section className="jp-Continuum-data" title={trans.__('Data')} folded>
+      <Datasets />
+    </Section>
+  );
+}
+
+function Datasets(): JSX.Element {
+  const { model, trans } = usePanel();
+  const [found, setFound] = useState<readonly IDataset[] | null>(null);
+  const [trouble, setTrouble] = useState('');
+  useEffect(() => {
+    let wanted = true;
+    model.datasets().then(
+      datasets => wanted && setFound(datasets),
+      (error: unknown) => wanted && setTrouble(messageOf(error))
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [model]);
+  if (trouble) {
+    return (
+      <p className="jp-Continuum-hint" role="alert">
+        {trouble}
+      </p>
+    );
+  }
+  if (found === null) {
+    return (
+      <p className="jp-Continuum-wait" role="status">
+        <span className="jp-Continuum-spinner" aria-hidden="true" />
+        {trans.__('Reading the records…')}
+      </p>
+    );
+  }
+  return (
+    <ul className="jp-Continuum-list" aria-label={trans.__('Data sets')}>
+      {found.map(dataset => (
+        <Dataset key={dataset.id} dataset={dataset} />
+      ))}
+    </ul>
+  );
+}
+
+function Dataset({ dataset }: { readonly dataset: IDataset }): JSX.Element {
+  const { actions, trans } = usePanel();
+  const unknown = trans.__('unknown');
+  const rows: readonly (readonly [string, string, string])[] = [
+    [
+      trans.__('At'),
+      dataset.site ?? trans.__('anywhere'),
+      dataset.path || dataset.url
+    ],
+    [
+      trans.__('Size'),
+      told(dataset.size_gb, unknown, ' GB'),
+      from(dataset.size_gb)
+    ],
+    [trans.__('Owner'), told(dataset.owner, unknown), from(dataset.owner)],
+    [
+      trans.__('Law'),
+      told(dataset.jurisdiction, unknown),
+      from(dataset.jurisdiction)
+    ],
+    [trans.__('Licence'), told(dataset.licence, unknown), from(dataset.licence)]
+  ];
+  return (
+    <li className="jp-Continuum-dataset" data-dataset={dataset.id}>
+      <div className="jp-Continuum-datasetHeader">
+        <span className="jp-Continuum-datasetName" title={dataset.name}>
+          {dataset.id}
+        </span>
+        <span className="jp-Continuum-workerNumber">{dataset.format}</span>
+        <IconButton
+          icon={codeIcon}
+          label={trans.__('Insert a cell that opens %1', dataset.id)}
+          onClick={() => actions.insertOpening(dataset)}
+        />
+      </div>
+      <p className="jp-Continuum-hint">{dataset.name}</p>
+      <dl className="jp-Continuum-datasetFacts">
+        {rows.map(([name, value, source]) => (
+          <div key={name} title={source}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </li>
+  );
+}
