@@ -52,7 +52,6 @@ def gets_in(address: str, arguments: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     ("leaf", "generation"),
     [
-        (client_leaf("main", 12), 12),
         ("main.client-1a2b3c4d", 0),
         ("main.client-12345678", 0),
         ("main.scheduler", None),
@@ -65,6 +64,10 @@ def test_a_leaf_says_whether_it_is_a_clients_and_when_it_was_given(
     leaf: str, generation: int | None
 ) -> None:
     assert generation_of(leaf) == generation
+
+
+def test_a_leaf_that_is_given_says_so() -> None:
+    assert generation_of(client_leaf("main", 12)) == 12
 
 
 def test_who_attached_is_out_for_good_once_access_has_ended(

@@ -290,6 +290,10 @@ def test_values_that_cannot_be_right_are_shown_and_break_nothing(
             ],
         )
     ]
+    where = "javascript:document.title='owned'"
+    broker.answers["claims"] = [
+        sample.claim("country", "<i>", "official", "A <b>table</b>", "9999", url=where)
+    ]
     view = open_browse(lab)
     view.get_by_role("button", name="Map", exact=True).click()
     sites = view.get_by_role("region", name="Sites on the map")
@@ -300,6 +304,7 @@ def test_values_that_cannot_be_right_are_shown_and_break_nothing(
     row.get_by_role("gridcell").nth(1).click()
     details = view.get_by_role("complementary", name="Details of the offer")
     expect(details).to_contain_text("<i>")
+    expect(details).to_contain_text("A <b>table</b>")
     expect(details.get_by_role("link")).to_have_count(0)
     assert view.evaluate("node => node.scrollWidth <= node.clientWidth")
 

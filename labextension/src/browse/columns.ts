@@ -323,7 +323,7 @@ function amountCell(kind: string, text: string): ICell {
 }
 
 function unitsCell({ kind, value }: IAmount, unit: string): ICell {
-  const named = format.unitName(value, unit);
+  const named = unit.replace(/-hour$/, '-h');
   return amountCell(kind, `${short(value ?? 0)} ${named}`);
 }
 

@@ -264,7 +264,7 @@ class Cell {
     set(this.node, 'data-numeric', column.numeric ? 'true' : null);
     if (column.id === 'site') {
       this.node.append(this.text, ' ', this.partition);
-      this.text.className = 'jp-Continuum-tableSite';
+      this.node.className = 'jp-Continuum-tableOffer';
       this.partition.className = 'jp-Continuum-code';
     } else {
       this.node.append(this.text.firstChild as Text);
