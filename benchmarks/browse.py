@@ -134,7 +134,8 @@ def main(rounds: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="jc-bench-"))
     os.environ |= {"JUPYTER_DATA_DIR": str(folder / "data"), "XDG_RUNTIME_DIR": ""}
     broker = BrokerDouble(socket_path())
-    broker.answers |= {"sites": sample.many(OFFERS), "clusters": [], "prompts": []}
+    empty: dict[str, Any] = {"clusters": [], "prompts": [], "claims": []}
+    broker.answers |= {"sites": sample.many(OFFERS), **empty}
     server = start_lab(folder / "home", folder / "data")
     try:
         with sync_playwright() as playwright:
