@@ -212,7 +212,7 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
       hint: trans.__(
         'Price of an hour of one GPU, or of one node that has none; else what it takes of an allocation'
       ),
-      width: 100,
+      width: 110,
       rank: 2,
       numeric: true,
       key: row => row.offer.price_eur.value,
