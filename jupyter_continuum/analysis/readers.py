@@ -27,9 +27,7 @@ class Readers:
     @classmethod
     def of(cls, client: Any, dataset: str, at: str | None) -> Readers:
         """All its workers, or those ``at`` a site. AnalysisError when there is none."""
-        if client.asynchronous:
-            raise AnalysisError("Data is opened with a Client made without asynchronous=True.")
-        sites = sorted({site_of(address) for address in client.nthreads()})
+        sites = sites_with_workers(client)
         if not sites:
             raise AnalysisError("The cluster has no workers yet: cluster.wait_for_workers(1).")
         if at is None:
@@ -86,6 +84,16 @@ class Readers:
         for address in sorted(self.workers):
             by_site.setdefault(site_of(address), address)
         return [by_site[site] for site in self.sites]
+
+
+def sites_with_workers(client: Any) -> list[str]:
+    """Asked of the scheduler: what a Client remembers of its workers may be none for a moment.
+
+    AnalysisError for an asynchronous client.
+    """
+    if client.asynchronous:
+        raise AnalysisError("Data is opened with a Client made without asynchronous=True.")
+    return sorted({site_of(address) for address in client.nthreads()})
 
 
 def _said_by(work: Callable[..., T], *given: Any) -> tuple[T | None, str]:

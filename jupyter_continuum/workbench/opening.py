@@ -67,6 +67,6 @@ def _sites(client: Client | None) -> list[str]:
     """Those of whoever would read."""
     if client is None:
         return [HERE]
-    from jupyter_continuum.cluster.reachability import site_of
+    from jupyter_continuum.analysis.readers import sites_with_workers
 
-    return sorted({site_of(address) for address in client.scheduler_info(-1)["workers"]})
+    return sites_with_workers(client)
