@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_continuum.cluster.new_client import new_client
 from jupyter_continuum.cluster.security import Identity, security
 from jupyter_continuum.cluster.wide_link import adopt
 
@@ -82,11 +83,10 @@ def connect(
     **options: Any,
 ) -> Client:
     """The same, for who has what lets a client in already."""
-    from distributed import Client
     from distributed.versions import VersionMismatchWarning
 
     adopt(config)
     # Every agent's environment was compared when it joined, and what matters was refused with a
     # sentence; Dask's own table warns of a patch release or a package only one side has.
     warnings.filterwarnings("ignore", category=VersionMismatchWarning)
-    return Client(address, security=secure, asynchronous=asynchronous, **options)
+    return new_client(address, security=secure, asynchronous=asynchronous, **options)

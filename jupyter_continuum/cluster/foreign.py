@@ -16,6 +16,8 @@ from distributed.comm.registry import Backend, backends
 from distributed.comm.tcp import MAX_BUFFER_SIZE, TCP, _close_comm
 from tornado.iostream import IOStream, StreamClosedError
 
+from jupyter_continuum.cluster.new_client import new_client
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -76,8 +78,6 @@ class SocketBackend(Backend):
 
 def open_foreign_client(path: Path, *, asynchronous: bool = False) -> Client:
     """A distributed Client of the scheduler at the other end of ``path``."""
-    from distributed import Client
-
     backends.setdefault(SCHEME, SocketBackend())
     # Its workers cannot be dialled from here: results come through its scheduler.
-    return Client(f"{SCHEME}://{path}", asynchronous=asynchronous, direct_to_workers=False)
+    return new_client(f"{SCHEME}://{path}", asynchronous=asynchronous, direct_to_workers=False)
