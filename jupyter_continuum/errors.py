@@ -4,6 +4,7 @@ ContinuumError
 ├── CatalogueError        a record cannot be read
 ├── Unknown               no site, offer, cluster or group of that name
 ├── PlanRefused           the plan asks for what an offer cannot give
+├── AlreadyHere           a file of that name is here, and nobody has said to replace it
 ├── SiteError
 │   ├── SiteUnreachable   the site does not answer
 │   ├── SignInRequired    the site wants a person (code, certificate, passphrase)
@@ -35,6 +36,10 @@ class Unknown(ContinuumError):
 
 class PlanRefused(ContinuumError):
     """The plan asks for what an offer cannot give."""
+
+
+class AlreadyHere(ContinuumError):
+    """A file of that name is here; a face asks whether to replace it."""
 
 
 class SiteError(ContinuumError):
@@ -84,6 +89,7 @@ FAMILY: dict[str, type[ContinuumError]] = {
         CatalogueError,
         Unknown,
         PlanRefused,
+        AlreadyHere,
         SiteError,
         SiteUnreachable,
         SignInRequired,

@@ -12,6 +12,8 @@ from jupyter_continuum import __version__
 from jupyter_continuum.broker.lifetime import lifetime
 from jupyter_continuum.paths import config_dir
 from jupyter_continuum.server.dashboard import DASHBOARD
+from jupyter_continuum.server.fetches import FETCHES
+from jupyter_continuum.server.folders import shown_as
 from jupyter_continuum.server.link import BrokerLink, Event
 from jupyter_continuum.server.passage import PASSAGE
 from jupyter_continuum.server.routes import ROUTES
@@ -44,7 +46,7 @@ class ContinuumExtension(ExtensionApp):
             self.serverapp.io_loop.add_callback(self.link.warm_up)
 
     def initialize_handlers(self) -> None:
-        self.handlers.extend([*ROUTES, *DASHBOARD, *PASSAGE, *SWEEPS])
+        self.handlers.extend([*ROUTES, *DASHBOARD, *PASSAGE, *SWEEPS, *FETCHES])
 
     async def stop_extension(self) -> None:
         """Ends this server's conversation; broker and clusters go on."""
@@ -60,9 +62,16 @@ class ContinuumExtension(ExtensionApp):
     def emit(self, event: Event) -> None:
         """Tell every JupyterLab of this server what changed."""
         if event.get("kind") == "fetch":
-            return  # told to whoever fetches; it holds paths of this person's, which no log needs
+            # Paths of this person's are in no event, which logs may keep: a panel asks for them.
+            if not self._shows(event["name"]):
+                return
+            event = {key: event[key] for key in ("kind", "id", "state", "done", "total")}
         if event.get("kind") == "prompt":
             prompt = event["prompt"]
             shown = {key: prompt[key] for key in ("id", "kind", "site", "text")}
             event = {"kind": "prompt", "prompt": shown}
         self.event_logger.emit(schema_id=SCHEMA_ID, data=event)
+
+    def _shows(self, file: str) -> bool:
+        assert self.serverapp is not None
+        return shown_as(self.serverapp.contents_manager, file) is not None

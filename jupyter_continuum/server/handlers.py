@@ -9,6 +9,7 @@ from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.web import HTTPError
 
 from jupyter_continuum.errors import (
+    AlreadyHere,
     BrokerError,
     CatalogueError,
     ContinuumError,
@@ -25,6 +26,7 @@ PATIENCE_SECONDS = 25.0
 STATUS: tuple[tuple[type[ContinuumError], int], ...] = (
     (Unknown, 404),
     (PlanRefused, 409),
+    (AlreadyHere, 409),
     (SiteError, 409),
     (RelayError, 409),
     (CatalogueError, 422),

@@ -16,7 +16,7 @@ Event = dict[str, Any]  # the wire's values are whatever JSON holds
 REPEATABLE = frozenset(
     (
         *("associations", "cluster", "clusters", "dashboard", "datasets", "draft"),
-        *("logs", "prompts", "sites"),
+        *("fetches", "files", "logs", "prompts", "sites"),
     )
 )
 """Methods that only look: asked once more when the broker went away in between."""

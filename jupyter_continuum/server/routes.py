@@ -73,6 +73,15 @@ class SiteAssociations(BrokerHandler):
         await self.ask("associations", site=name)
 
 
+class SiteFiles(BrokerHandler):
+    # Reading, and yet a deed: with the person's login, anywhere that it leads to. Whoever may only
+    # look is to see no folder outside of the server's own. And a path in a URL would be logged.
+    @authenticated
+    @authorized("execute", resource=RESOURCE)
+    async def post(self, name: str) -> None:
+        await self.ask("files", site=name, path=self.body("path").get("path", ""))
+
+
 class Drafts(BrokerHandler):
     # Reading, and yet a deed: it tells of the person's own SSH configuration.
     @authenticated
@@ -196,6 +205,7 @@ ROUTES: list[tuple[str, type[BrokerHandler]]] = [
     (f"{BASE}/sites/{NAME}/renew", SiteRenewal),
     (f"{BASE}/sites/{NAME}/probe", SiteProbe),
     (f"{BASE}/sites/{NAME}/associations", SiteAssociations),
+    (f"{BASE}/sites/{NAME}/files", SiteFiles),
     (f"{BASE}/rank", Ranks),
     (f"{BASE}/claims", Claims),
     (f"{BASE}/policy", Policies),

@@ -37,7 +37,8 @@ def fetch(
     targets = (to, os.path.join(to, os.path.basename(path)))
 
     def tell(event: Message) -> None:
-        if progress and event["kind"] == "fetch" and event["name"] in targets:
+        is_ours = event["kind"] == "fetch" and event["name"] in targets
+        if progress and is_ours and event["total"] is not None:
             progress(event["done"], event["total"])
 
     try:

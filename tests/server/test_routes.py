@@ -31,6 +31,7 @@ LOOKS: list[tuple[str, str, tuple[str, dict[str, Any]]]] = [
 DEEDS: list[tuple[str, str, Any, tuple[str, dict[str, Any]]]] = [
     ("POST", "/sites/lumi/refresh", {}, ("refresh", {"site": "lumi"})),
     ("POST", "/sites/lumi/renew", {}, ("renew", {"site": "lumi"})),
+    ("POST", "/sites/lumi/files", {"path": "/x"}, ("files", {"site": "lumi", "path": "/x"})),
     ("POST", "/draft", {"site": "lumi"}, ("draft", {"site": "lumi"})),
     ("POST", "/connect", {"profile": {"site": "a"}}, ("connect", {"profile": {"site": "a"}})),
     ("POST", "/disconnect", {"site": "a"}, ("disconnect", {"site": "a"})),
@@ -156,6 +157,7 @@ def test_a_name_out_of_grammar_is_not_found(
     [
         ("Unknown", 404),
         ("PlanRefused", 409),
+        ("AlreadyHere", 409),
         ("SubmitRefused", 409),
         ("SiteUnreachable", 409),
         ("SignInRequired", 409),

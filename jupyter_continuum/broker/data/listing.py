@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from jupyter_continuum.broker.messages.datasets import FilesView, FileView
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.words import one_line
@@ -33,11 +35,20 @@ async def list_files(session: Session, path: str) -> FilesView:
                 size=each.size,
                 modified=each.modified,
                 fetchable=each.kind in ("file", "link") and fetchable(each.name),
+                opens=each.kind in ("folder", "link") and fetchable(each.name),
             )
             for each in entries
         ],
         more=len(found) > MOST,
+        above=above(wanted),
     )
+
+
+def above(path: str) -> str | None:
+    """The folder that holds ``path``. Where a login would be lies is the site's to know: None."""
+    if not path.strip("/."):
+        return None
+    return posixpath.dirname(path)
 
 
 async def _found(session: Session, path: str) -> list[FileEntry]:

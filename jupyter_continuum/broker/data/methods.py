@@ -10,7 +10,12 @@ from typing import Any
 from jupyter_continuum.broker.data.fetching import Fetching
 from jupyter_continuum.broker.data.listing import list_files
 from jupyter_continuum.broker.data.view import dataset_view
-from jupyter_continuum.broker.messages.datasets import DatasetView, FetchedView, FilesView
+from jupyter_continuum.broker.messages.datasets import (
+    DatasetView,
+    FetchedView,
+    FetchView,
+    FilesView,
+)
 from jupyter_continuum.broker.sites.claims import site_claims, stated
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.catalogue import Dataset, choose, load_datasets
@@ -51,6 +56,15 @@ class DataMethods:
     ) -> FetchedView:
         session = self._sites.session(site)
         return await self._fetching.run(session, path, Path(destination), force=force is True)
+
+    async def start_fetching(
+        self, *, site: str, path: str, destination: str, force: bool = False
+    ) -> FetchView:
+        session = self._sites.session(site)
+        return self._fetching.start(session, path, Path(destination), force=force is True)
+
+    async def fetches(self) -> list[FetchView]:
+        return self._fetching.views()
 
     async def stop_fetching(self, *, path: str, destination: str) -> dict[str, Any]:
         await self._fetching.stop(Path(destination), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from jupyter_continuum.broker.messages.message import Message
 
@@ -53,6 +53,8 @@ class FileView(Message):
     modified: datetime | None = None
     fetchable: bool
     """Not a folder, nor under a name that no file here can have."""
+    opens: bool
+    """It is a folder, or a link that may lead to one, under a name that can be asked for."""
 
 
 class FilesView(Message):
@@ -65,6 +67,8 @@ class FilesView(Message):
     """Folders first."""
     more: bool = False
     """There are more than are listed."""
+    above: str | None = None
+    """The folder that holds it; None where none is known."""
 
 
 class FetchedView(Message):
@@ -76,3 +80,23 @@ class FetchedView(Message):
     bytes: int
     resumed: int
     """Bytes that had come before."""
+
+
+FetchState = Literal["running", "done", "stopped", "failed"]
+
+
+class FetchView(Message):
+    """A file that is on its way here, or was not long ago."""
+
+    id: str
+    site: str
+    path: str
+    """There."""
+    target: str
+    """Here."""
+    state: FetchState
+    reason: str = ""
+    """Why it failed."""
+    done: int
+    total: int | None
+    """Bytes; None before the site has said how many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from jupyter_continuum.broker.messages.clusters import ClusterView
+from jupyter_continuum.broker.messages.datasets import FetchState
 from jupyter_continuum.broker.messages.message import Message
 from jupyter_continuum.broker.messages.prompts import PromptView
 from jupyter_continuum.broker.messages.sites import SiteView
@@ -45,11 +46,13 @@ class PrepareEvent(Message):
 
 
 class FetchEvent(Message):
-    """How much of a file has come."""
+    """How much of a file has come, and how that ended."""
 
     kind: Literal["fetch"] = "fetch"
+    id: str
     name: str
     """Where it goes."""
+    state: FetchState
     done: int
-    total: int
-    """Bytes."""
+    total: int | None
+    """Bytes; None before the site has said how many."""

@@ -49,6 +49,8 @@ METHODS = {
     "files": "(site, path: '' or folder) -> FilesView",
     "fetch": "(site, path, destination, force: bool) -> FetchedView; destination is absolute, a "
     "file or a folder here; how far it is follows as events",
+    "start_fetching": "(site, path, destination, force: bool) -> FetchView; fetch, without waiting",
+    "fetches": "() -> [FetchView]; those on their way, and the last that ended",
     "stop_fetching": "(path, destination) -> {}; what has come stays, and the next fetch goes on",
     "foreign_clusters": "() -> [ForeignClusterView]; what others run at the sites",
     "attach_foreign": "(site, name) -> {socket}; leads to its scheduler, which speaks Dask's tcp",

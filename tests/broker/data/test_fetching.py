@@ -7,13 +7,15 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import jupyter_continuum as jc
-from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.broker.data.fetching import _part
-from jupyter_continuum.errors import ContinuumError, SiteError, Unknown
+from jupyter_continuum.broker.client import call_broker, open_broker
+from jupyter_continuum.broker.data.listing import above
+from jupyter_continuum.broker.data.target import part_of
+from jupyter_continuum.errors import AlreadyHere, ContinuumError, SiteError, Unknown
 from jupyter_continuum.sites.files import checked_path, fetchable
 from tests.broker.conftest import emulated
 from tests.cli.commands import COMMAND, continuum, told
@@ -47,6 +49,7 @@ def test_a_folder_is_listed(far: Path) -> None:
     assert (found["sub"]["kind"], found["sub"]["fetchable"]) == ("folder", False)
     assert (found["big"]["size"], found["big"]["fetchable"]) == (SIZE, True)
     assert found["a b [2J"]["fetchable"] is False
+    assert (found["sub"]["opens"], found["big"]["opens"]) == (True, False)
     shown = continuum("files", "slow", str(far)).out
     assert "\x1b" not in shown
     assert shown.splitlines()[1].startswith("sub/")
@@ -61,7 +64,7 @@ def test_a_file_comes_whole_and_over_no_other(far: Path, tmp_path: Path) -> None
     assert seen[-1] == (SIZE, SIZE)
     assert sorted(seen) == seen
     (tmp_path / "small").write_text("mine")
-    with pytest.raises(ContinuumError, match=r"is there already\. --force"):
+    with pytest.raises(AlreadyHere, match=r"is there already\. --force"):
         jc.fetch("slow", f"{far}/small", tmp_path)
     assert (tmp_path / "small").read_text() == "mine"
     ran = continuum("fetch", f"slow:{far}/small", str(tmp_path), "--force")
@@ -95,11 +98,45 @@ def test_what_is_interrupted_goes_on_and_nobody_waits_for_it(far: Path, tmp_path
     assert parts(tmp_path) == []
 
 
+def fetch_of(id: str, state: str) -> dict[str, Any]:
+    """What is told of it once it is in ``state``."""
+    deadline = time.monotonic() + 60
+    while True:
+        (found,) = (each for each in call_broker("fetches") if each["id"] == id)
+        if found["state"] == state:
+            return dict(found)
+        assert found["state"] == "running", found
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_who_does_not_wait_is_told_how_it_goes_and_ends(far: Path, tmp_path: Path) -> None:
+    wanted = {"site": "slow", "path": f"{far}/big", "destination": str(tmp_path)}
+    begun = call_broker("start_fetching", **wanted)
+    assert (begun["state"], begun["target"]) == ("running", str(tmp_path / "big"))
+    call_broker("stop_fetching", path=begun["path"], destination=begun["target"])
+    assert fetch_of(begun["id"], "stopped")["reason"] == ""
+    seen: list[dict[str, Any]] = []
+    with open_broker() as broker:
+        broker.call("subscribe")
+        small = {**wanted, "path": f"{far}/small"}
+        begun = broker.call("start_fetching", on_event=seen.append, **small)
+        while not (mine := [each for each in seen if each.get("id") == begun["id"]]) or (
+            mine[-1]["state"] == "running"
+        ):
+            broker.call("version", on_event=seen.append)
+    assert (mine[-1]["state"], mine[-1]["done"], mine[-1]["total"]) == ("done", 3, 3)
+    with pytest.raises(AlreadyHere):
+        call_broker("start_fetching", **small)
+    missing = call_broker("start_fetching", **{**wanted, "path": f"{far}/nothing"})
+    assert "cannot be read" in fetch_of(missing["id"], "failed")["reason"]
+
+
 def test_a_part_of_another_version_is_not_taken_up(tmp_path: Path) -> None:
-    old, mine = _part(tmp_path / "x", "one"), tmp_path / "x.mine.part"
+    old, mine = part_of(tmp_path / "x", "one"), tmp_path / "x.mine.part"
     for path in (old, mine):
         path.write_text("something")
-    new = _part(tmp_path / "x", "two")
+    new = part_of(tmp_path / "x", "two")
     assert new != old
     assert parts(tmp_path) == [mine]
 
@@ -137,6 +174,14 @@ def test_words_that_make_no_sense_are_sentences(far: Path, tmp_path: Path) -> No
     assert "is no folder here" in continuum("fetch", f"slow:{far}/small", "/nowhere/x").err
     with pytest.raises(Unknown):
         jc.files("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("path", "higher"),
+    [("", None), ("/", None), (".", None), ("a", ""), ("a/b", "a"), ("/a", "/"), ("/a/b", "/a")],
+)
+def test_what_lies_above(path: str, higher: str | None) -> None:
+    assert above(path) == higher
 
 
 def test_names_that_no_file_here_can_have() -> None:
