@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from jupyter_continuum.catalogue.carbon import CarbonTable
@@ -27,6 +27,8 @@ class Catalogue:
     devices: DeviceTable
     today: date
     """Decides which claims have expired."""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """Sentences on files of the person's own that were left out, by site."""
 
     def site(self, id: str) -> Site:
         """Raises Unknown with the ids that look alike."""

@@ -28,7 +28,7 @@ def teach(options: Namespace) -> int:
     classroom = classroom_of(document)
     profiles = load_profiles().by_site.values()
     real = {each.site for each in profiles if each.kind != "emulated"}
-    refuse_taken(document, classroom, real | {HERE.site, *load().sites})
+    refuse_taken(document, classroom, real | {HERE.site, *load(strict=False).sites})
     show_panel_at_first()
     views = open_class(classroom, note if options.json else say, accept=options.accept)
     if options.json:

@@ -1,8 +1,8 @@
 """A Client that leaves Dask as it found it, in whatever order several are closed.
 
-distributed sets Dask's default scheduler when a client opens; only the last to close puts back what it
-found itself. That is `dask.distributed` where another was open then, as when a cell that attaches is
-run twice, and Dask refuses to compute from there on: no client is active.
+distributed sets Dask's default scheduler when a client opens; only the last to close puts back
+what it found itself. That is `dask.distributed` where another was open then, as when a cell that
+attaches is run twice, and Dask refuses to compute from there on: no client is active.
 """
 
 from __future__ import annotations

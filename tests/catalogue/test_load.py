@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import date
 from pathlib import Path
@@ -171,6 +172,31 @@ def test_the_error_names_the_file_that_holds_the_value(tmp_path: Path):
         (tmp_path / folder / "sites" / "x.yaml").write_text(text)
     with pytest.raises(CatalogueError, match=r"a/sites/x.yaml, line 2, field pue"):
         load([tmp_path / "a", tmp_path / "b"])
+
+
+def test_what_the_documentation_shows_is_taken(tmp_path: Path):
+    text = (Path(__file__).parents[2] / "docs" / "sites.md").read_text()
+    section = text.split("## What the catalogue says, corrected")[1].split("\n## ")[0]
+    catalogue = own(tmp_path, *re.findall(r"```yaml\n(.*?)```", section, re.DOTALL))
+    offer = catalogue.offer("lumi/standard-g")
+    assert shown(offer.price_eur_per_hour, TODAY) == 2.8
+    assert shown(catalogue.site("cellar").country, TODAY) == "NL"
+
+
+def test_what_is_wrong_may_be_left_out_with_its_sentence(tmp_path: Path):
+    """All that one's own files say of that site; the shipped record and other sites stay."""
+    for folder, text in (("a", "id: lumi\nssh_port: 22"), ("b", "id: lumi\npue: 99"), ("c", OWN)):
+        (tmp_path / folder / "sites").mkdir(parents=True)
+        (tmp_path / folder / "sites" / "x.yaml").write_text(text)
+    (tmp_path / "c" / "sites" / "y z.yaml").write_text("id: [")
+    folders = [tmp_path / each for each in "abc"]
+    catalogue = load(folders, today=TODAY, strict=False)
+    assert set(catalogue.faults) == {"lumi", "y-z"}
+    assert "b/sites/x.yaml, line 2, field pue" in catalogue.faults["lumi"]
+    assert catalogue.site("lumi") == load([], today=TODAY).site("lumi")
+    assert catalogue.site("lab").kind == "own"
+    with pytest.raises(CatalogueError, match=r"c/sites/y z.yaml, line 2"):
+        load(folders, today=TODAY)
 
 
 def test_datasets_of_ones_own(tmp_path: Path):

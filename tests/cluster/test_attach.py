@@ -29,7 +29,7 @@ async def test_a_cluster_of_dasks_own_runs_beside_one_of_ours(home):
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["first first", "last first"])
 async def test_dask_computes_by_itself_once_all_clients_are_closed(order):
-    """A cell that attaches was run twice, say: distributed's own would leave Dask asking for one."""
+    """A cell that attaches was run twice, say: with stock clients Dask goes on asking for one."""
     before = dask.config.get("scheduler", None)
     async with LocalCluster(
         n_workers=0, processes=False, protocol="tcp://", dashboard_address=None, asynchronous=True

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from jupyter_continuum.broker.messages.sites import AmountView, OfferView, SiteView, WaitView
 from jupyter_continuum.broker.sites.claims import offer_claims, site_claims, stated
+from jupyter_continuum.broker.sites.records import Records
 from jupyter_continuum.broker.sites.session import Session
-from jupyter_continuum.catalogue import Catalogue
 from jupyter_continuum.planning.allocation import Charged
 from jupyter_continuum.planning.amount import Claims
 from jupyter_continuum.planning.estimate import Estimate, estimate
@@ -29,14 +29,16 @@ class Waits(Protocol):
 class Estimating:
     """Keeps nothing: every answer is made of what is known now."""
 
-    def __init__(self, catalogue: Catalogue, waits: Waits) -> None:
-        self._catalogue = catalogue
+    def __init__(self, records: Records, waits: Waits) -> None:
+        self._records = records
         self._waits = waits
 
     def of_site(self, view: SiteView, session: Session | None) -> Iterator[Estimate]:
         """One for each offer of ``view``."""
         now = datetime.now(UTC)
-        of_site = stated(site_claims(view.id, session, self._catalogue, now.date()), now.date())
+        of_site = stated(
+            site_claims(view.id, session, self._records.catalogue, now.date()), now.date()
+        )
         for offer in view.offers:
             yield self._of_offer(offer, session, of_site, now)
 
@@ -56,7 +58,7 @@ class Estimating:
         self, offer: OfferView, session: Session | None, of_site: Claims, now: datetime
     ) -> Estimate:
         today = now.date()
-        claims = offer_claims(offer.id, offer.name, session, self._catalogue, today)
+        claims = offer_claims(offer.id, offer.name, session, self._records.catalogue, today)
         return estimate(
             offer.id,
             of_site,

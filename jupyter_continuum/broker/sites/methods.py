@@ -47,6 +47,7 @@ class SiteMethods:
         self._changed = changed
 
     async def sites(self, *, retired: bool = False) -> list[SiteView]:
+        self._sites.look()
         views = [self._sites.view(id) for id in self._sites.ids]
         return [view for view in views if retired or view.state != "retired"]
 
@@ -60,6 +61,7 @@ class SiteMethods:
         return self._sites.claims(offer)
 
     async def draft(self, *, site: str = "") -> DraftView:
+        self._sites.look()
         view = self._sites.draft(site)
         if not site or view.profile.get("kind") == "kubernetes":
             view.candidates = await asyncio.to_thread(candidate_views)

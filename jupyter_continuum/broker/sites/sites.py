@@ -16,10 +16,11 @@ from jupyter_continuum.broker.sites.estimating import Estimating, Waits
 from jupyter_continuum.broker.sites.opening import HERE, faults_file, open_session
 from jupyter_continuum.broker.sites.profiles import forget_profile, load_profiles, save_profile
 from jupyter_continuum.broker.sites.reach import Reach, surroundings
+from jupyter_continuum.broker.sites.records import Records
 from jupyter_continuum.broker.sites.renewing import renew_with_step
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.broker.sites.view import site_view
-from jupyter_continuum.catalogue import Site, load, shown
+from jupyter_continuum.catalogue import Catalogue, Site, shown
 from jupyter_continuum.errors import ContinuumError, PlanRefused, Unknown
 from jupyter_continuum.planning.rank import By, Ranked, rank
 from jupyter_continuum.planning.wait import Said, Wait
@@ -45,8 +46,8 @@ class Sites:
 
         ``probing`` says how far the probe of a site is, where one runs.
         """
-        self.catalogue = load()
-        self._estimating = Estimating(self.catalogue, waits)
+        self._records = Records()
+        self._estimating = Estimating(self._records, waits)
         self.sessions: dict[str, Session] = {}
         self.credentials = CredentialClock(self.sessions, changed)
         self._reach = reach
@@ -57,6 +58,14 @@ class Sites:
         self._renewing: set[str] = set()
         self._faults: dict[str, str] = {}
         """Sentences on profiles that cannot be used, by site."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._records.catalogue
+
+    def look(self) -> None:
+        """See what the person has written on sites meanwhile."""
+        self._records.look()
 
     def open_all(self) -> None:
         """Open every site that has a profile; one that is broken keeps no other closed."""
@@ -154,17 +163,19 @@ class Sites:
     @property
     def ids(self) -> list[str]:
         """Connected ones first."""
-        return list(dict.fromkeys((*self.sessions, *self._faults, *self.catalogue.sites)))
+        known = self.catalogue
+        return list(dict.fromkeys((*self.sessions, *self._faults, *known.faults, *known.sites)))
 
     def view(self, id: str) -> SiteView:
         record, session = self.catalogue.sites.get(id), self.sessions.get(id)
+        fault = self._faults.get(id) or self.catalogue.faults.get(id, "")
         if record is None and session is None:
-            reason = self._faults.get(id, "Disconnected.")
+            reason = fault or "Disconnected."
             return SiteView(id=id, name=id, kind="own", state=SiteState.CATALOGUED, reason=reason)
         today = datetime.now(UTC).date()
         view = site_view(record, session, today)
-        if session is None and id in self._faults:
-            view.reason = self._faults[id]
+        if session is None or not view.reason:
+            view.reason = fault or view.reason
         if session is not None:
             view.credentials = self.credentials.views(id)
             view.reach = self._reach.view(surroundings(session), today)
