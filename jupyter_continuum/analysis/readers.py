@@ -96,6 +96,13 @@ def sites_with_workers(client: Any) -> list[str]:
     return sorted({site_of(address) for address in client.nthreads()})
 
 
+def cluster_of(client: Any) -> str:
+    """Its id at the broker; "" for one that the broker did not launch."""
+    from jupyter_continuum.cluster.scheduler import IDENTITY
+
+    return str(client.scheduler_info(n_workers=0).get(IDENTITY, ""))
+
+
 def _said_by(work: Callable[..., T], *given: Any) -> tuple[T | None, str]:
     """On the worker. An error travels as text: what zarr raised before it cannot be pickled."""
     try:

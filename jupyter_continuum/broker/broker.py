@@ -94,7 +94,7 @@ class Broker:
             ClusterMethods(
                 self._clusters, self._sites, parity, self._holding, counters=self._counters
             ),
-            DataMethods(self._sites, self._fetching),
+            DataMethods(self._sites, self._fetching, self._clusters),
             self._foreign,
             Audit(self._sites, lambda: self._probes.jobs | self._clusters.jobs()),
             self._prompts,

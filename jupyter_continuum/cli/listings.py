@@ -116,6 +116,7 @@ def cluster_text(cluster: Record, *, with_workers: bool) -> str:
     head = f"{cluster['name']}: {cluster['state']}"
     parts = [f"{head}, {cluster['reason']}" if cluster["reason"] else head]
     parts.append(spent_text(cluster))
+    parts += [each["said"] for each in cluster["residency"]]
     if with_workers:
         amounts = [cluster["eur"], cluster["carbon_kg"]]
         parts += dict.fromkeys(each["reason"] for each in amounts if each["reason"])

@@ -63,6 +63,7 @@ async def run(
     from jupyter_continuum.cluster.credentials import Credentials
     from jupyter_continuum.cluster.prints import Prints
     from jupyter_continuum.cluster.report import Report
+    from jupyter_continuum.cluster.residence import Residence
     from jupyter_continuum.cluster.scheduler import ContinuumScheduler
 
     adopt(wide_link() | {"continuum": {"relay": relay_config(folder)}})
@@ -77,6 +78,7 @@ async def run(
         ),
         dashboard=False,  # its plots are loaded when a page is first asked for
         cluster=cluster["name"],
+        cluster_id=cluster["cluster_id"],
         dashboard_socket=folder / DASHBOARD,
     )
     async with scheduler:
@@ -88,6 +90,7 @@ async def run(
             scheduler.add_plugin(report)
             broker = Path(cluster["broker"])
             scheduler.add_plugin(Access(scheduler, cluster=cluster["name"], broker=broker))
+            scheduler.add_plugin(Residence(scheduler, cluster=cluster["name"], broker=broker))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _close, scheduler)
         _say({"ready": True, "address": scheduler.address})
         _let_go_of_the_broker()

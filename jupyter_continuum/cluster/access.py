@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from jupyter_continuum.cluster.gate import OP
+from jupyter_continuum.cluster.news import follow
 
 if TYPE_CHECKING:
     from distributed.scheduler import Scheduler
 
     from jupyter_continuum.cluster.scheduler import ContinuumScheduler
 
-RETRY_SECONDS = 2.0
 TELL_SECONDS = 5.0
 """A worker that takes longer to be told is one that nobody reaches."""
 
@@ -35,8 +34,7 @@ class Access(SchedulerPlugin):
     def __init__(self, scheduler: ContinuumScheduler, *, cluster: str, broker: Path) -> None:
         self._scheduler = scheduler
         self._cluster = cluster
-        self._broker = broker
-        self._tasks = {asyncio.create_task(self._follow())}
+        self._tasks = {asyncio.create_task(follow(broker, "access", self._question, self._obey))}
 
     async def before_close(self) -> None:
         for task in self._tasks:
@@ -50,33 +48,14 @@ class Access(SchedulerPlugin):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _follow(self) -> None:
-        while True:
-            try:
-                await self._follow_until_lost()
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                logger.debug("The broker says nothing of who has access: %r", error)
-            await asyncio.sleep(RETRY_SECONDS)
+    def _question(self) -> dict[str, Any]:
+        return {"cluster": self._cluster, "enforced": self._scheduler.least_client}
 
-    async def _follow_until_lost(self) -> None:
-        scheduler = self._scheduler
-        reader, writer = await asyncio.open_unix_connection(self._broker)
-        number = 0
-        try:
-            while True:
-                number += 1
-                params = {"cluster": self._cluster, "enforced": scheduler.least_client}
-                request = {"id": number, "method": "access", "params": params}
-                writer.write(json.dumps(request).encode() + b"\n")
-                line = await reader.readline()
-                if not line:
-                    raise ConnectionResetError("it hung up")
-                least = int(json.loads(line)["result"]["least"])
-                if least > scheduler.least_client:
-                    scheduler.end_access(least)
-                    await self._tell(None)
-        finally:
-            writer.close()
+    async def _obey(self, told: dict[str, Any]) -> None:
+        least = int(told["least"])
+        if least > self._scheduler.least_client:
+            self._scheduler.end_access(least)
+            await self._tell(None)
 
     async def _tell(self, workers: list[str] | None) -> None:
         """Clients may call workers too, and what started these; None: all of them."""

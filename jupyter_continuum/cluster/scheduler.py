@@ -18,28 +18,39 @@ from jupyter_continuum.cluster import http_socket
 from jupyter_continuum.cluster.gate import Gated
 from jupyter_continuum.cluster.memory import MemoryManager
 from jupyter_continuum.cluster.placement import GapScheduler
+from jupyter_continuum.cluster.residence import ResidentScheduler
 from jupyter_continuum.cluster.signatures import check_signatures
 from jupyter_continuum.cluster.verification import Verification
 
+IDENTITY = "continuum_cluster"
 
-class ContinuumScheduler(Gated, GapScheduler):
-    """Finds gaps, and remembers which results are meant to have several copies (``replicas``)."""
+
+class ContinuumScheduler(Gated, ResidentScheduler, GapScheduler):
+    """Finds gaps, lets in nobody where data must not be, and remembers which results are meant to
+    have several copies (``replicas``)."""
 
     def __init__(
         self,
         *args: Any,  # whatever Scheduler takes
         cluster: str = "",
+        cluster_id: str = "",
         dashboard_socket: Path | None = None,
         **kwargs: Any,
     ) -> None:
         """``dashboard_socket``: where its pages are, instead of at a TCP port."""
         check_signatures()
         self._cluster = cluster
+        self._cluster_id = cluster_id
         self._dashboard_socket = dashboard_socket
         self.wanted_copies: weakref.WeakKeyDictionary[TaskState, int] = weakref.WeakKeyDictionary()
         super().__init__(*args, extensions=_extensions(), **kwargs)
         self.verification = Verification(self)
         self.add_plugin(self.verification)
+
+    def identity(self, n_workers: int = -1) -> dict[str, Any]:
+        """Also which cluster of the broker it is, for a client that asks the broker about it."""
+        about: dict[str, Any] = super().identity(n_workers)
+        return about | {IDENTITY: self._cluster_id}
 
     def start_http_server(
         self,

@@ -58,6 +58,12 @@ def expected() -> dict[Callable[..., Any], tuple[str, ...]]:
         Scheduler.retire_workers: (
             "self", "workers", "names", "close_workers", "remove", "stimulus_id", "kwargs",
         ),
+        Scheduler.add_worker: (
+            "self", "comm", "address", "status", "server_id", "nthreads", "name",
+            "resolve_address", "now", "resources", "host_info", "memory_limit", "metrics", "pid",
+            "services", "local_directory", "versions", "nanny", "extra", "stimulus_id",
+        ),
+        Scheduler.identity: ("self", "n_workers"),
         Scheduler.valid_workers: ("self", "ts"),
         Scheduler.decide_worker_non_rootish: ("self", "ts"),
         Scheduler._add_to_processing: ("self", "ts", "ws", "stimulus_id"),

@@ -1,13 +1,13 @@
-"""Whether the workers of a cluster may read a data set that has to stay somewhere. Pure.
+"""Whether a cluster may read a data set that has to stay somewhere, and what binds it then. Pure.
 
 A chunk that was read may be sent to any worker of the cluster: what must stay is read by a cluster
-that has no worker elsewhere. Nothing unknown or unverified satisfies it.
+that has no worker elsewhere, and that gets none. Nothing unknown or unverified satisfies it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from jupyter_continuum.planning.amount import Stated
 
@@ -23,6 +23,84 @@ class Residency:
     """Where it lies; "" where that is anywhere."""
     law: Stated | None
     """The countries of its jurisdiction; None where they are not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bond:
+    """What opening such a data set binds a cluster to, for as long as the cluster lives."""
+
+    dataset: str
+    stays: str
+    """``site`` or ``jurisdiction``."""
+    where: tuple[str, ...]
+    """That site, or the countries of the jurisdiction."""
+    sites: tuple[str, ...]
+    """The cluster's sites at which it may have workers, as was known when it was opened."""
+
+    @property
+    def rule(self) -> str:
+        place = f"at {self.where[0]}" if self.stays == "site" else f"in {', '.join(self.where)}"
+        return f"{self.dataset} must stay {place}"
+
+    @property
+    def said(self) -> str:
+        return f"{self.rule}: no workers but at {', '.join(self.sites)} are let in."
+
+
+def bond(
+    asked: Residency, countries: Mapping[str, Stated | None], before: Bond | None = None
+) -> Bond:
+    """Of a cluster with groups at these sites. What bound it ``before`` goes on to."""
+    law = asked.law.value if asked.stays == "jurisdiction" and asked.law else (asked.site,)
+    made = Bond(
+        dataset=asked.dataset,
+        stays=asked.stays,
+        where=tuple(law),
+        sites=tuple(
+            site
+            for site in sorted(countries)
+            if not refusal(asked, {site: countries[site]})
+            and (before is None or site in before.sites)
+        ),
+    )
+    # A record that says less now takes nothing back.
+    return made if before is None else replace(before, sites=made.sites)
+
+
+def allowed(bonds: Iterable[Bond]) -> frozenset[str] | None:
+    """The sites at which all of them let workers be; None is everywhere."""
+    found = [frozenset(each.sites) for each in bonds]
+    return frozenset.intersection(*found) if found else None
+
+
+def barred(bonds: Iterable[Bond], site: str, cluster: str) -> str:
+    """Why ``cluster`` gets no worker at ``site``, and what to do; "" when it may."""
+    for each in bonds:
+        if site not in each.sites:
+            return (
+                f"{each.rule} (its record, stays) and was opened with {cluster}, which gets no "
+                f"workers at {site or 'a site that is not known'} as long as it lives. Launch "
+                f"another cluster for {site or 'them'}, or stop this one first."
+            )
+    return ""
+
+
+def in_the_way(made: Bond, groups: Mapping[str, str], cluster: str) -> str:
+    """Why ``cluster`` cannot be bound so while these groups wait or work; "" when it can.
+
+    ``groups``: the site of each.
+    """
+    if not made.sites:
+        return f"{made.rule} (its record, stays), and {cluster} has no group there. Launch one."
+    away = {name: site for name, site in groups.items() if site not in made.sites}
+    if not away:
+        return ""
+    named = ", ".join(f"{name} at {site}" for name, site in away.items())
+    scale = "; ".join(f"`jupyter continuum scale {cluster} {name} 0`" for name in away)
+    return (
+        f"{made.rule} (its record, stays), and {cluster} waits for workers elsewhere: group "
+        f"{named}. Scale it to 0 first ({scale}), or open it with a cluster without it."
+    )
 
 
 def refusal(asked: Residency, countries: Mapping[str, Stated | None]) -> str:

@@ -230,16 +230,14 @@ class Cluster:
         wait_for_workers(self.name, number)
 
     def __repr__(self) -> str:
-        return self._shown(
-            lambda view: f"{_headline(view)}\n{spent_text(view)}\n{as_text(*_group_table(view))}"
-        )
+        return self._shown(lambda view: "\n".join([*_head(view), as_text(*_group_table(view))]))
 
     def _repr_html_(self) -> str:
         from html import escape
 
         shown = self._shown(
             lambda view: (
-                f"<p>{escape(_headline(view))}</p><p>{escape(spent_text(view))}</p>"
+                "".join(f"<p>{escape(line)}</p>" for line in _head(view))
                 + as_html(*_group_table(view))
             )
         )
@@ -271,5 +269,7 @@ def _group_table(view: Record) -> tuple[Sequence[str], list[Row]]:
     return GROUP_HEAD, [group_row(group) for group in view["groups"]]
 
 
-def _headline(view: Record) -> str:
-    return f"{view['name']}: {view['state']}" + (f", {view['reason']}" if view["reason"] else "")
+def _head(view: Record) -> list[str]:
+    """The lines above the table of its groups."""
+    state = f"{view['name']}: {view['state']}" + (f", {view['reason']}" if view["reason"] else "")
+    return [state, spent_text(view), *(each["said"] for each in view["residency"])]

@@ -20,8 +20,9 @@ def open_dataset(name: str, client: Client | None = None, **kw: Any) -> Any:
     What lies at a site is opened and read by workers there, whatever is computed with it: name the
     ``client`` of a cluster that has some, or have made it last. Nothing of it is read here but
     names, types and coordinates. What can be had anywhere is read by the workers that can, and
-    without a client by this process. What must stay somewhere is refused to a cluster that has
-    workers elsewhere; results that are computed come to this notebook.
+    without a client by this process. What must stay somewhere is refused to a cluster that has or
+    awaits workers elsewhere, and one that has opened it gets none there as long as it lives;
+    results that are computed come to this notebook.
 
     ``kw`` goes to ``xarray.open_dataset`` (zarr, netCDF), ``dask.dataframe`` (parquet, CSV; read by
     workers it is ``columns``, or what ``pandas.read_csv`` takes) or ``fsspec.open_files``.
@@ -30,8 +31,10 @@ def open_dataset(name: str, client: Client | None = None, **kw: Any) -> Any:
     sites = _sites(client)
     record = call_broker("dataset", name=name, sites=sites)
     from jupyter_continuum.analysis import dataset
-    from jupyter_continuum.analysis.readers import Readers
+    from jupyter_continuum.analysis.readers import Readers, cluster_of
 
+    if record["stays"] and client is not None:
+        call_broker("bind", dataset=name, cluster=cluster_of(client))
     scheme, _, rest = record["url"].partition(":")
     if scheme == "python":
         return dataset.open_packaged(rest, **kw)

@@ -238,6 +238,12 @@ export interface IAccess {
   readonly places: readonly IPlace[];
 }
 
+/** A data set that must stay, and that a cluster has opened. */
+export interface IResidency {
+  readonly dataset: string;
+  readonly said: string;
+}
+
 export interface ICluster {
   readonly name: string;
   readonly state: string;
@@ -257,6 +263,8 @@ export interface ICluster {
   /** Whether a run holds it. */
   readonly held: boolean;
   readonly access: IAccess;
+  /** What it has opened that must stay. */
+  readonly residency: readonly IResidency[];
   readonly dashboard: boolean;
   readonly attach: string;
 }

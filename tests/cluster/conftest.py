@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dask
+import distributed  # noqa: F401  # its defaults are among what is put back
 import pytest
 
 from jupyter_continuum.cluster.attach import Attachment, open_client

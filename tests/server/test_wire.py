@@ -23,7 +23,7 @@ from jupyter_continuum.broker.messages.clusters import (
     WorkerState,
     WorkerView,
 )
-from jupyter_continuum.broker.messages.datasets import DatasetView, ToldView
+from jupyter_continuum.broker.messages.datasets import DatasetView, ResidencyView, ToldView
 from jupyter_continuum.broker.messages.environments import ParityRow, ParityView
 from jupyter_continuum.broker.messages.policy import FindingView, PolicyView
 from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
@@ -65,6 +65,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "IClient": ClientView,
     "IPlace": PlaceView,
     "IAccess": AccessView,
+    "IResidency": ResidencyView,
     "ICluster": ClusterView,
     "IDataset": DatasetView,
     "ITold": ToldView,

@@ -25,12 +25,22 @@ class Admission:
     """One task per question; ``close`` drops those without an answer."""
 
     def __init__(
-        self, hub: HubControl, authority: Authority, find: Find, *, joined: Joined
+        self,
+        hub: HubControl,
+        authority: Authority,
+        find: Find,
+        *,
+        barred: Callable[[str], str],
+        joined: Joined,
     ) -> None:
-        """``find`` gives group, job and agent of ``site.agent``."""
+        """``find`` gives group, job and agent of ``site.agent``.
+
+        ``barred``: why nobody at a site may join; "" when one may.
+        """
         self._hub = hub
         self._authority = authority
         self._find = find
+        self._barred = barred
         self._joined = joined
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -63,6 +73,8 @@ class Admission:
             return
         group, job, agent = found
         try:
+            if why := self._barred(group.plan.site):
+                raise Refusal(why)
             granted = await asyncio.to_thread(
                 grant, asked, job=job, agent=agent, group=group.plan, authority=self._authority
             )

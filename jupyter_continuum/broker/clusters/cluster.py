@@ -30,6 +30,7 @@ from jupyter_continuum.broker.clusters.reports import (
     read_tasks,
     read_workers,
 )
+from jupyter_continuum.broker.clusters.residence import Residence
 from jupyter_continuum.broker.clusters.saving import Saving
 from jupyter_continuum.broker.clusters.spending import Spending, Spent
 from jupyter_continuum.broker.clusters.starting import Starting
@@ -37,7 +38,7 @@ from jupyter_continuum.broker.clusters.store import Store
 from jupyter_continuum.broker.front_door.door import Caller
 from jupyter_continuum.broker.sites.session import Session
 from jupyter_continuum.cluster.authority import Authority
-from jupyter_continuum.errors import BrokerError, Unknown
+from jupyter_continuum.errors import BrokerError, PlanRefused, Unknown
 from jupyter_continuum.paths import private_dir, socket_dir
 from jupyter_continuum.planning.ceilings import Step
 from jupyter_continuum.planning.metering import Reading, latest
@@ -91,7 +92,14 @@ class Cluster:
         self.access = Access(name, save=self.save, save_later=self._save_and_show)
         self._hub = HubControl(self.folder / "hub.ctl", self._heard, self.home.hub_lives)
         self._links = Links(self.folder, self._hub, self.changed)
-        self._admission = Admission(self._hub, authority, self._agent, joined=self.ledger.installed)
+        self.residence = Residence(self)
+        self._admission = Admission(
+            self._hub,
+            authority,
+            self._agent,
+            barred=self.residence.why_not,
+            joined=self.ledger.installed,
+        )
         self._saving = Saving(self._store, self.to_disk)
         self._starting = Starting(
             self, on_hub=self._hub.start, on_scheduler=self._write_connection_file
@@ -119,6 +127,7 @@ class Cluster:
             "groups": [group.to_disk() for group in self.groups.values()],
             "ledger": self.ledger.to_disk(),
             "access": self.access.to_disk(),
+            "residence": self.residence.to_disk(),
             **self.home.to_disk(),
         }
 
@@ -281,7 +290,10 @@ class Cluster:
     def scale(self, group: str, jobs: int) -> None:
         if self.state not in ("starting", "running"):
             raise Unknown(f"{self.name} is {self.state} and cannot be scaled. {self.reason}")
-        self.group(group).scale(jobs)
+        found = self.group(group)
+        if jobs and (why := self.residence.why_not(found.plan.site)):
+            raise PlanRefused(why)
+        found.scale(jobs)
         self.save_later()
         self.changed()
 

@@ -94,6 +94,9 @@ class Clusters:
             raise Unknown(f"There is no cluster {name!r}. Running: {there}.")
         return cluster
 
+    def by_id(self, id: str) -> Cluster | None:
+        return next((each for each in self if each.id == id), None)
+
     def at(self, site: str) -> list[str]:
         """Names of those that have a group at ``site``."""
         return [
@@ -118,7 +121,7 @@ class Clusters:
 
     def caller(self, cluster_id: str, agent: str) -> Caller | None:
         """The agent ``site.agent``, should it dial out to us."""
-        cluster = next((each for each in self if each.id == cluster_id), None)
+        cluster = self.by_id(cluster_id)
         return cluster.caller(agent) if cluster is not None else None
 
     def _groups(self) -> Iterator[Group]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from jupyter_continuum.broker.clusters.group import Group
 from jupyter_continuum.broker.clusters.ledger import Ledger, job_facts
+from jupyter_continuum.broker.clusters.residence import Residence
 from jupyter_continuum.broker.messages.records import ClusterFacts, RecordView
 
 
@@ -20,6 +21,7 @@ class Recorded(Protocol):
     lease_seconds: int
     groups: dict[str, Group]
     ledger: Ledger
+    residence: Residence
 
 
 def cluster_facts(cluster: Recorded, now: datetime) -> ClusterFacts:
@@ -39,6 +41,7 @@ def cluster_facts(cluster: Recorded, now: datetime) -> ClusterFacts:
         asked=now,
         lease_seconds=cluster.lease_seconds,
         policy=basis.policy,
+        residency=cluster.residence.views(),
         groups=[*basis.groups],
         jobs=[*ledger.jobs, *live],
         earlier=list(ledger.earlier.values()),

@@ -119,9 +119,7 @@ class ClusterMethods:
     async def record(self, *, name: str) -> ClusterFacts:
         """Of a cluster that runs, or of the last one of that name or id that has ended."""
         now = datetime.now(UTC)
-        running = self._clusters.get(name) or next(
-            (each for each in self._clusters if each.id == name), None
-        )
+        running = self._clusters.get(name) or self._clusters.by_id(name)
         facts = cluster_facts(running, now) if running is not None else kept.find(name)
         if facts is None:
             raise Unknown(
@@ -156,6 +154,12 @@ class ClusterMethods:
 
     async def access(self, *, cluster: str, enforced: int) -> dict[str, int]:
         return {"least": await self._clusters.cluster(cluster).access.follow(enforced)}
+
+    async def residence(
+        self, *, cluster: str, kept: list[str] | None, refused: str, elsewhere: list[str]
+    ) -> dict[str, Any]:
+        found = self._clusters.cluster(cluster).residence
+        return await found.follow(kept=kept, refused=refused, elsewhere=elsewhere)
 
     async def dashboard(self, *, name: str) -> dict[str, str]:
         return attaching.dashboard(self._clusters.cluster(name))

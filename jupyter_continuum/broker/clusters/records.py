@@ -74,6 +74,8 @@ def restore(stored: dict[str, Any], *, find_session: FindSession, on_change: OnC
     cluster.home.from_disk(stored)
     if access := stored.get("access"):
         cluster.access.from_disk(access)
+    if residence := stored.get("residence"):
+        cluster.residence.from_disk(residence)
     for each in stored["groups"]:
         group = Group.from_disk(cluster, each)
         cluster.groups[group.plan.name] = group

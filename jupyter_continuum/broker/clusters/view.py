@@ -42,6 +42,7 @@ def cluster_view(cluster: Cluster, now: float) -> ClusterView:
         lease_seconds=cluster.lease_seconds,
         held=cluster.held,
         access=access_view(cluster, datetime.fromtimestamp(now, UTC)),
+        residency=cluster.residence.views(),
         attach=(
             "import jupyter_continuum as jc\n\n"
             f'client = jc.attach("{cluster.name}").get_client()\nclient'

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from jupyter_continuum.broker.clusters.clusters import Clusters
 from jupyter_continuum.broker.data.fetching import Fetching
 from jupyter_continuum.broker.data.listing import list_files
 from jupyter_continuum.broker.data.view import dataset_view
@@ -28,9 +29,10 @@ from jupyter_continuum.planning.residency import Residency, refusal
 class DataMethods:
     """To see what data sets are known, whether one may be read, and files at sites."""
 
-    def __init__(self, sites: Sites, fetching: Fetching) -> None:
+    def __init__(self, sites: Sites, fetching: Fetching, clusters: Clusters) -> None:
         self._sites = sites
         self._fetching = fetching
+        self._clusters = clusters
 
     async def datasets(self) -> list[DatasetView]:
         """Read anew each time: a person writes a record and looks."""
@@ -39,14 +41,26 @@ class DataMethods:
         return [dataset_view(record, today) for record in records.values()]
 
     async def dataset(self, *, name: str, sites: list[str]) -> DatasetView:
-        today = datetime.now(UTC).date()
-        records = await asyncio.to_thread(load_datasets)
-        if name not in records:
-            raise Unknown(f"There is no data set {name!r}. {alike(name, records, 'datasets')}")
-        record = records[name]
+        record, today = await _record(name), datetime.now(UTC).date()
         if why := refusal(_residency(record, today), {id: self._country(id) for id in sites}):
             raise PlanRefused(why)
         return dataset_view(record, today)
+
+    async def bind(self, *, dataset: str, cluster: str) -> dict[str, Any]:
+        asked = _residency(await _record(dataset), datetime.now(UTC).date())
+        if not asked.stays:
+            return {}
+        found = self._clusters.by_id(cluster)
+        if found is None:
+            raise PlanRefused(
+                f"{dataset} must stay (its record, stays), and this client's cluster is none of "
+                "yours that could be bound to that. Launch one with `jupyter continuum launch`."
+            )
+        await found.settled()
+        if found.state != "running":
+            raise Unknown(f"{found.name} is {found.state}. {found.reason}")
+        await found.residence.bind(asked, self._country)
+        return {}
 
     async def files(self, *, site: str, path: str = "") -> FilesView:
         return await list_files(self._sites.session(site), path)
@@ -75,6 +89,13 @@ class DataMethods:
         session = self._sites.sessions.get(site)
         claims = site_claims(site, session, self._sites.catalogue, today)
         return stated(claims, today).get("country")
+
+
+async def _record(name: str) -> Dataset:
+    records = await asyncio.to_thread(load_datasets)
+    if name not in records:
+        raise Unknown(f"There is no data set {name!r}. {alike(name, records, 'datasets')}")
+    return records[name]
 
 
 def _residency(record: Dataset, today: date) -> Residency:

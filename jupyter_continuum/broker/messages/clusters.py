@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from jupyter_continuum.broker.messages.datasets import ResidencyView
 from jupyter_continuum.broker.messages.environments import ParityView
 from jupyter_continuum.broker.messages.message import Message
 from jupyter_continuum.broker.messages.policy import FindingView
@@ -142,6 +143,8 @@ class ClusterView(Message):
     held: bool = False
     """Whether it is stopped after its lease once nobody holds it, as a run does."""
     access: AccessView = AccessView()
+    residency: list[ResidencyView] = []
+    """What it has opened that must stay, and what that binds it to."""
     dashboard: bool = False
     """Whether Dask's pages can be looked at now."""
     attach: str = ""

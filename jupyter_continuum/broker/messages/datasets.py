@@ -42,6 +42,19 @@ class DatasetView(Message):
     size_gb: ToldView | None = None
 
 
+class ResidencyView(Message):
+    """A data set that must stay, and that a cluster has opened."""
+
+    dataset: str
+    stays: str
+    """``site`` or ``jurisdiction``."""
+    where: list[str]
+    """That site, or the countries of the jurisdiction."""
+    sites: list[str]
+    """Those at which the cluster may have workers, as long as it lives."""
+    said: str
+
+
 class FileView(Message):
     """One entry of a folder at a site."""
 

@@ -46,6 +46,10 @@ METHODS = {
     "there is news",
     "datasets": "() -> [DatasetView]; those of the catalogue and the person's own",
     "dataset": "(name, sites) -> DatasetView; PlanRefused where workers at these may not read it",
+    "bind": "(dataset, cluster: id) -> {}; returns when no worker of the cluster is where the data "
+    "set must not be, nor ever will be; PlanRefused where some are, or are waited for",
+    "residence": "(cluster, kept, refused, elsewhere) -> {sites, attempt}; from the cluster's "
+    "scheduler alone, answered when there is news",
     "files": "(site, path: '' or folder) -> FilesView",
     "fetch": "(site, path, destination, force: bool) -> FetchedView; destination is absolute, a "
     "file or a folder here; how far it is follows as events",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Self
 
+from jupyter_continuum.broker.messages.datasets import ResidencyView
 from jupyter_continuum.broker.messages.message import Message
 from jupyter_continuum.broker.messages.policy import PolicyFacts
 from jupyter_continuum.cluster.environment import PACKAGES
@@ -170,6 +171,8 @@ class ClusterFacts(Message):
     lease_seconds: int
     policy: PolicyFacts | None = None
     """None: nothing was forbidden."""
+    residency: list[ResidencyView] = []
+    """What it opened that must stay, and what that bound it to."""
     groups: list[GroupFacts] = []
     jobs: list[JobFacts] = []
     earlier: list[EarlierFacts] = []

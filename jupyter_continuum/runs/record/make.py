@@ -145,6 +145,8 @@ def _notes(facts: ClusterFacts, before: ClusterFacts | None, start: datetime) ->
             f"{', '.join(imitated)}: imitations on the person's own machine. Their countries, "
             "queues and links are imitated, too."
         )
+    for each in facts.residency:
+        yield f"The cluster has opened data that must stay: {each.said}"
     if before is not None:
         yield (
             "The cluster was there before the run and served others, too: hours and bytes are "

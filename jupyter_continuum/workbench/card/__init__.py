@@ -97,6 +97,7 @@ def content(view: Record) -> Record:
             _spent("Cost", "EUR", view["eur"], view["eur_per_hour"]),
             _spent("CO\u2082e", "kg", view["carbon_kg"], view["carbon_kg_per_hour"]),
         ],
+        "residency": [cell(each["said"]) for each in view["residency"]],
         "crossed": sum(link["bytes"] for link in view["links"]),
         "groups": groups,
     }

@@ -90,6 +90,7 @@ function draw(card, shown) {
   if (shown.reason) {
     card.append(element('p', 'why', shown.reason));
   }
+  card.append(...shown.residency.map(said => element('p', 'why', said)));
   card.append(numbers);
   if (shown.groups.length) {
     card.append(table(shown.groups));

@@ -98,6 +98,11 @@ function Cluster({ cluster }: { readonly cluster: ICluster }): JSX.Element {
         {cluster.reason && ' · '}
         <Sentence text={cluster.reason} />
       </p>
+      {cluster.residency.map(each => (
+        <p key={each.dataset} className="jp-Continuum-clusterState">
+          <Sentence text={each.said} />
+        </p>
+      ))}
       {busy && (
         <p className="jp-Continuum-wait" role="status">
           <span className="jp-Continuum-spinner" aria-hidden="true" />
