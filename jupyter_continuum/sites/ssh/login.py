@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,10 +125,7 @@ class SignIn:
         except (OSError, TimeoutError, asyncssh.Error) as error:
             if person.silent:
                 raise self._denied(login, person, stale) from None
-            why = "no answer within 20 s" if isinstance(error, TimeoutError) else error
-            raise SiteUnreachable(
-                f"{self.site}: {where} cannot be reached ({why}). Try again later."
-            ) from None
+            raise SiteUnreachable(f"{self.site}: {where} {unreached(error)}") from None
         return ssh, person
 
     async def _confirm(self, login: SshLogin, tunnel: asyncssh.SSHClientConnection | None) -> str:
@@ -139,10 +138,7 @@ class SignIn:
                     config=None,
                 )  # fmt: skip
         except (OSError, TimeoutError, asyncssh.Error) as error:
-            why = "no answer within 20 s" if isinstance(error, TimeoutError) else error
-            raise SiteUnreachable(
-                f"{self.site}: {where} cannot be reached ({why}). Try again later."
-            ) from None
+            raise SiteUnreachable(f"{self.site}: {where} {unreached(error)}") from None
         if key is None:
             raise SiteUnreachable(f"{self.site}: {where} shows no host key. Check the address.")
         print_ = key.get_fingerprint()
@@ -224,6 +220,20 @@ class SignIn:
             f"{self.site}: {where} refuses {what}. Check the user name and that the key is known "
             f"there; if it is a certificate, it may have expired. {RENEW}."
         )
+
+
+def unreached(error: BaseException) -> str:
+    """What is said of a host and port that gave no connection."""
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME:
+        return "is nowhere: no host has that name. Check it."
+    why: object = error
+    if isinstance(error, TimeoutError):
+        why = "no answer within 20 s"
+    elif isinstance(error, socket.gaierror):
+        why = error.strerror
+    elif isinstance(error, OSError) and error.errno:
+        why = os.strerror(error.errno)
+    return f"cannot be reached ({why}). Try again later."
 
 
 def _read_pinned(site: str, line: str) -> asyncssh.SSHKey:
