@@ -391,6 +391,7 @@ CLUSTER: dict[str, Any] = {
     "carbon_kg_per_hour": known(0.12, "estimated", "a list", ""),
     "lease_seconds": 600,
     "held": False,
+    "residency": [],
     "access": {
         "open": True,
         "clients": [

@@ -148,7 +148,7 @@ def test_an_offer_that_cannot_be_launched_says_why(lab: Lab) -> None:
     expect(panel).to_contain_text("Add offers with + above")
 
 
-def test_a_cluster_shows_workers_reasons_and_bytes(lab: Lab) -> None:
+def test_a_cluster_shows_workers_reasons_and_bytes(lab: Lab, broker: BrokerDouble) -> None:
     panel = lab.open_panel()
     cluster = panel.locator("[data-cluster='sea-surface']")
     expect(cluster).to_contain_text("PENDING: Priority, est. 14:20")
@@ -156,6 +156,9 @@ def test_a_cluster_shows_workers_reasons_and_bytes(lab: Lab) -> None:
     cluster.get_by_role("button", name="4 queued").click()
     expect(cluster).to_contain_text("leonardo-1-0-3")
     lab.screenshot("cluster")
+    bound = {"dataset": "era5", "said": "era5 must stay in IT: no workers but at leonardo."}
+    broker.emit({"kind": "cluster", "cluster": sample.CLUSTER | {"residency": [bound]}})
+    expect(cluster).to_contain_text("era5 must stay in IT")
 
 
 def test_devices_stand_by_site_with_what_is_known_of_them(lab: Lab) -> None:
