@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jupyter_continuum.analysis.readers import Readers, check_place, readable, wanted
+from jupyter_continuum.analysis.readers import Alone, Readers, check_place, readable, wanted
 
 COORDINATE_BYTES = 1 << 20
 """Coordinates up to this size come along; indexes always do, since xarray wants them."""
@@ -100,20 +100,27 @@ class StoredVariable:
     dtype: Any  # numpy.dtype
     read_at: tuple[str, ...]
     """The sites whose workers can; () is everybody."""
+    only: str
+    """The cluster for which alone it is read; "" is for anybody."""
 
     @property
     def ndim(self) -> int:
         return len(self.shape)
 
     def __getitem__(self, region: Any) -> np.ndarray:
-        check_place(self.opening.place, self.read_at)
+        check_place(self.opening.place, self.read_at, self.only)
         dataset = _opened(self.opening)
         with readable(self.opening.place, self.opening.format):
             return np.asarray(dataset.variables[self.name][region].values)
 
 
 def open_cube(
-    place: str, format: str, readers: Readers, *, chunks: Mapping[str, Any] | None = None, **kw: Any
+    place: str,
+    format: str,
+    readers: Readers | Alone,
+    *,
+    chunks: Mapping[str, Any] | None = None,
+    **kw: Any,
 ) -> Any:  # xarray.Dataset
     """The dataset, with a Dask array for each variable: one chunk of it is one as it is stored.
 
@@ -124,9 +131,9 @@ def open_cube(
 
     opening = Opening(place, format, pickle.dumps(kw), uuid4().hex)
     (described, attrs), able = readers.ask(describe, opening)
-    at = able.pin()
+    limits = (able.pin(), able.only)
     variables = {
-        name: (each.dims, _values(opening, name, each, at, chunks or {}), each.attrs)
+        name: (each.dims, _values(opening, name, each, limits, chunks or {}), each.attrs)
         for name, each in described.items()
     }
     coordinates = {name for name, each in described.items() if each.coordinate}
@@ -141,7 +148,7 @@ def _values(
     opening: Opening,
     name: str,
     each: Described,
-    at: tuple[str, ...],
+    limits: tuple[tuple[str, ...], str],
     chunks: Mapping[str, Any],
 ) -> Any:
     if each.values is not None:
@@ -152,7 +159,7 @@ def _values(
     lengths = tuple(
         chunks.get(dim, stored) for dim, stored in zip(each.dims, each.chunks, strict=True)
     )
-    stored = StoredVariable(opening, name, each.shape, each.dtype, at)
+    stored = StoredVariable(opening, name, each.shape, each.dtype, *limits)
     return da.from_array(
         stored,
         chunks=normalize_chunks(

@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_continuum.analysis.cubes import open_cube
 from jupyter_continuum.analysis.frames import ENDS, find_files, open_frame
-from jupyter_continuum.analysis.readers import Readers, readable, wanted
+from jupyter_continuum.analysis.readers import Alone, Readers, readable, wanted
 from jupyter_continuum.errors import AnalysisError
 
 
@@ -40,6 +40,15 @@ def open_by_workers(place: str, format: str, readers: Readers, **kw: Any) -> Any
         raise _takes_nothing(place, kw)
     found, able = readers.ask(find_files, place)
     return SiteFiles(wanted("fsspec").open_files(found), able)
+
+
+def open_alone(place: str, format: str, **kw: Any) -> Any:
+    """The same by this process, and by no worker whatever computes with it: it must stay."""
+    if format in ("zarr", "netcdf"):
+        return open_cube(place, format, Alone(), **kw)
+    if format in ENDS and "://" not in place:
+        return open_frame(place, format, Alone(), **kw)
+    return open_here(place, format, **kw)
 
 
 def open_here(place: str, format: str, **kw: Any) -> Any:

@@ -10,7 +10,7 @@ from glob import glob
 from io import BytesIO
 from typing import Any
 
-from jupyter_continuum.analysis.readers import Readers, check_place, readable, wanted
+from jupyter_continuum.analysis.readers import Alone, Readers, check_place, readable, wanted
 from jupyter_continuum.errors import AnalysisError
 
 BYTES = 64 << 20
@@ -42,16 +42,18 @@ class Table:
     options: Mapping[str, Any]
     """Of ``pandas.read_csv``; ``columns`` of parquet."""
     read_at: tuple[str, ...] = ()
+    only: str = ""
+    """The cluster for which alone it is read; "" is for anybody."""
 
     def __call__(self, piece: Piece) -> Any:  # pandas.DataFrame
-        check_place(piece.path, self.read_at)
+        check_place(piece.path, self.read_at, self.only)
         with readable(piece.path, self.format):
             if self.format == "parquet":
                 return _row_groups(piece, **self.options)
             return _lines(piece, self.options)
 
 
-def open_frame(place: str, format: str, readers: Readers, **kw: Any) -> Any:
+def open_frame(place: str, format: str, readers: Readers | Alone, **kw: Any) -> Any:
     """A dask.dataframe; ``kw`` is ``columns`` of parquet, or goes to ``pandas.read_csv``."""
     wanted("pandas")
     wanted("pyarrow")  # dask.dataframe wants it, whatever is read
@@ -62,7 +64,8 @@ def open_frame(place: str, format: str, readers: Readers, **kw: Any) -> Any:
         dates = [name for name, kind in meta.dtypes.items() if kind.kind == "M"]
         known = meta.dtypes.drop(dates).to_dict()
         kw |= {"dtype": known | kw["dtype"] if isinstance(kw.get("dtype"), dict) else known}
-    return dd.from_map(Table(format, kw, able.pin()), pieces, meta=meta, label=f"read-{format}")
+    read = Table(format, kw, able.pin(), able.only)
+    return dd.from_map(read, pieces, meta=meta, label=f"read-{format}")
 
 
 def describe(place: str, format: str, kw: Mapping[str, Any], size: int) -> tuple[list[Piece], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from jupyter_continuum.cluster.reachability import site_of
 from jupyter_continuum.errors import AnalysisError
 
 T = TypeVar("T")
+THIS_PROCESS = "this process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +24,24 @@ class Readers:
     client: Any  # distributed.Client
     sites: tuple[str, ...]
     """Those that may, and of a data set that is opened those that can."""
+    only: str = ""
+    """The id of the cluster for which alone it is read, where it must stay; "" is for anybody."""
 
     @classmethod
-    def of(cls, client: Any, dataset: str, at: str | None) -> Readers:
+    def of(cls, client: Any, dataset: str, at: str | None, only: str = "") -> Readers:
         """All its workers, or those ``at`` a site. AnalysisError when there is none."""
         sites = sites_with_workers(client)
         if not sites:
             raise AnalysisError("The cluster has no workers yet: cluster.wait_for_workers(1).")
         if at is None:
-            return cls(client, tuple(sites))
+            return cls(client, tuple(sites), only)
         if at not in sites:
             named = ", ".join(site or "no site of yours" for site in sites)
             raise AnalysisError(
                 f"{dataset} lies at {at}, and this cluster has workers at {named} alone. Launch "
                 f"one with workers there: `jupyter continuum offers --site {at}`."
             )
-        return cls(client, (at,))
+        return cls(client, (at,), only)
 
     @property
     def workers(self) -> list[str]:
@@ -69,7 +72,7 @@ class Readers:
         able = {site: said for site, (said, refused) in answers.items() if not refused}
         if not able:
             raise AnalysisError(next(refused for _, refused in answers.values()))
-        return next(iter(able.values())), Readers(self.client, tuple(able))
+        return next(iter(able.values())), replace(self, sites=tuple(able))
 
     def pin(self) -> tuple[str, ...]:
         """``read_at``, which the cluster's scheduler keeps to from now on."""
@@ -84,6 +87,19 @@ class Readers:
         for address in sorted(self.workers):
             by_site.setdefault(site_of(address), address)
         return [by_site[site] for site in self.sites]
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """This process, as what reads data that must stay where it is."""
+
+    only: str = THIS_PROCESS
+
+    def ask(self, work: Callable[..., T], *given: Any) -> tuple[T, Alone]:
+        return work(*given), self
+
+    def pin(self) -> tuple[str, ...]:
+        return ()
 
 
 def sites_with_workers(client: Any) -> list[str]:
@@ -111,13 +127,30 @@ def _said_by(work: Callable[..., T], *given: Any) -> tuple[T | None, str]:
         return None, str(error)
 
 
-def check_place(place: str, read_at: Sequence[str]) -> None:
-    """AnalysisError where this process may not be the one that reads."""
+def check_place(place: str, read_at: Sequence[str], only: str = "") -> None:
+    """AnalysisError where this process may not be the one that reads, or not for its cluster."""
     if read_at and here_at() not in read_at:
         raise AnalysisError(
             f"{place} is read by workers at {', '.join(read_at)}, and {socket.gethostname()} is "
             "none: compute with the client that it was opened with."
         )
+    if only and _reading_for() != only:
+        how = (
+            "open it again with this client, or compute it with scheduler='threads'"
+            if only == THIS_PROCESS
+            else "compute with that client, or open it again with this one"
+        )
+        raise AnalysisError(f"{place} must stay, and was opened with another client: {how}.")
+
+
+def _reading_for() -> str:
+    """The id of the cluster of this worker; "" for a worker of one that is none of the broker's."""
+    from distributed import get_worker
+
+    try:
+        return str(getattr(get_worker(), "continuum_cluster", ""))
+    except ValueError:
+        return THIS_PROCESS
 
 
 def wanted(package: str) -> Any:

@@ -33,8 +33,10 @@ def open_dataset(name: str, client: Client | None = None, **kw: Any) -> Any:
     from jupyter_continuum.analysis import dataset
     from jupyter_continuum.analysis.readers import Readers, cluster_of
 
+    only = ""
     if record["stays"] and client is not None:
-        call_broker("bind", dataset=name, cluster=cluster_of(client))
+        only = cluster_of(client)
+        call_broker("bind", dataset=name, cluster=only)
     scheme, _, rest = record["url"].partition(":")
     if scheme == "python":
         return dataset.open_packaged(rest, **kw)
@@ -47,9 +49,10 @@ def open_dataset(name: str, client: Client | None = None, **kw: Any) -> Any:
                 f"{name} lies at {site} and is read by workers there: launch a cluster with one, "
                 f"then `jc.open_dataset({name!r}, client=jc.attach().get_client())`."
             )
-        return dataset.open_here(place, record["format"], **kw)
+        open_here = dataset.open_alone if record["stays"] else dataset.open_here
+        return open_here(place, record["format"], **kw)
     at = site if record["path"] else None
-    readers = Readers.of(client, name, at)
+    readers = Readers.of(client, name, at, only)
     return dataset.open_by_workers(place, record["format"], readers, **kw)
 
 

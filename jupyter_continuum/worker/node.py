@@ -42,11 +42,14 @@ class ContinuumWorker(Gated, Worker):
         *args: Any,  # whatever Worker takes
         pages: str,
         node: str,
+        cluster: str = "",
         device: str = "",
         metered: str = "",
         **kwargs: Any,
     ) -> None:
         """``pages`` is the socket for the pages, ``metered`` what the agent's meter writes."""
+        self.continuum_cluster = cluster
+        """Its id: data that must stay is read for the cluster that opened it (``readers``)."""
         if multiprocessing.parent_process() is not None:
             quiet_libraries()
             # A batch system signals every process of a job at once; the agent hands over first.

@@ -170,6 +170,7 @@ def _make_nanny(
         dashboard=False,
         pages=str(place.sockets / f"{ticket.agent}-{number}.pages"),
         node=place.node,
+        cluster=ticket.cluster_id,
         device=",".join(share.devices),
         metered=metered,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_continuum.analysis import frames, readers
-from jupyter_continuum.analysis.dataset import open_by_workers, open_here, open_packaged
+from jupyter_continuum.analysis.dataset import open_alone, open_by_workers, open_here, open_packaged
 from jupyter_continuum.analysis.readers import Readers
 from jupyter_continuum.errors import AnalysisError
 
@@ -107,6 +108,25 @@ def test_files_are_opened_where_they_are(folder: Path, all_workers: Readers) -> 
     (size,) = client.gather(client.map(length, files, workers=files.workers))
     assert size == (folder / "table.csv").stat().st_size
     assert [each.path for each in open_here(f"{folder}/*.csv", "files")] == [files[0].path]
+
+
+@pytest.mark.parametrize(("name", "format"), [("cube.zarr", "zarr"), ("table.csv", "csv")])
+def test_what_must_stay_is_read_by_nobody_else(
+    folder: Path, mixed: Client, name: str, format: str
+) -> None:
+    """Whatever client there is when it is computed."""
+
+    def total(opened: Any) -> Any:
+        return opened.t2m.sum() if format == "zarr" else opened.n.sum()
+
+    alone = total(open_alone(f"{folder}/{name}", format))
+    wanted = CUBE.t2m.values.sum() if format == "zarr" else TABLE.n.sum()
+    assert float(alone.compute(scheduler="threads")) == wanted
+    with pytest.raises(AnalysisError, match=rf"{name} must stay, .*scheduler='threads'"):
+        alone.compute()
+    of_another = Readers.of(mixed, "ours", None, "0a1b2c")
+    with pytest.raises(AnalysisError, match=rf"{name} must stay, .*open it again with this one"):
+        total(open_by_workers(f"{folder}/{name}", format, of_another)).compute()
 
 
 @pytest.mark.parametrize(

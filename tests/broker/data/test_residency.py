@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
 
 import jupyter_continuum as jc
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.cli.listings import cluster_text
-from jupyter_continuum.errors import PlanRefused
+from jupyter_continuum.errors import AnalysisError, PlanRefused
 from jupyter_continuum.paths import config_dir
 from tests.broker.conftest import emulated, kill_broker, wait_for
 from tests.conftest import RunningBroker
 
+OTHER = r"kept\.csv must stay, and was opened with another client"
 SAID = "kept must stay at south: no workers but at south are let in."
 
 
@@ -32,9 +34,9 @@ def test_a_cluster_that_has_opened_it_grows_nowhere_else(
     broker: RunningBroker, tmp_path: Path, client_of: Callable[[str], Any]
 ) -> None:
     (config_dir() / "datasets").mkdir(parents=True)
-    (tmp_path / "kept").write_text("some")
+    (tmp_path / "kept.csv").write_text("n\n40\n2\n")
     (config_dir() / "datasets" / "kept.yaml").write_text(
-        f"id: kept\nname: Kept\nurl: file://{tmp_path}/kept\nsite: south\nstays: site\n"
+        f"id: kept\nname: Kept\nurl: file://{tmp_path}/kept.csv\nsite: south\nstays: site\n"
     )
     call_broker("connect", profile=emulated("north", queue_seconds=3000))
     call_broker("connect", profile=emulated("south"))
@@ -46,9 +48,10 @@ def test_a_cluster_that_has_opened_it_grows_nowhere_else(
         jc.open_dataset("kept", client)
     assert call_broker("scale", name="main", group="north", jobs=0)["residency"] == []
 
-    (file,) = jc.open_dataset("kept", client)
-    with file as opened:
-        assert opened.read() == b"some"
+    table = jc.open_dataset("kept", client)
+    assert table.n.sum().compute() == 42
+    with Client(processes=False, dashboard_address=None), pytest.raises(AnalysisError, match=OTHER):
+        table.n.sum().compute()
     assert client.run_on_scheduler(kept_to) == ["south"]
     refuses_to_grow()
     call_broker("scale", name="main", group="south", jobs=1)
