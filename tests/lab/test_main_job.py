@@ -156,6 +156,13 @@ def compute_across(lab: Lab, cluster: Locator, one: str, other: str) -> None:
     expect(cluster.get_by_role("row", name=f"{one} to {other}")).to_be_visible()
 
 
+def leave(lab: Lab) -> None:
+    """The cluster goes on without the notebook."""
+    lab.run_code("client.close()")
+    toolbar = lab.page.get_by_role("button", name="Cluster of this notebook")
+    expect(toolbar).to_have_text("No cluster")
+
+
 def stop(lab: Lab, panel: Locator, name: str) -> None:
     panel.get_by_role("button", name=f"Stop {name}").click()
     lab.page.get_by_role("dialog").get_by_role("button", name="Stop").click()
@@ -180,6 +187,7 @@ def test_from_the_panel_to_a_result_computed_on_two_sites(
     for site in EMULATED:
         expect(cluster.locator(f"[data-group='{site}']")).to_contain_text("1 of 1")
     compute_across(lab, cluster, *EMULATED)
+    leave(lab)
     stop(lab, panel, "imitated")
     expect_nothing_left_here()
 
@@ -256,6 +264,7 @@ def walk_the_whole_way(lab: Lab, slurm: SlurmSite) -> None:
     lab.run_code("square.result() + 1")  # it lay at the site that was drained
     expect(lab.page.locator(".jp-Notebook .jp-CodeCell").nth(2)).to_contain_text("145")
     lab.screenshot("spanning-4-drained")
+    leave(lab)
     stop(lab, panel, "spanning")
 
 

@@ -67,12 +67,17 @@ def test_choosing_a_cluster_by_keyboard_attaches_the_notebook_by_one_cell(
     assert asked == ["sea-surface", "deep-sea"]
 
 
-def test_the_toolbar_knows_after_a_reload_and_not_after_a_restart(
+def test_the_toolbar_knows_after_a_reload_and_not_once_it_is_over(
     lab: Lab, broker: BrokerDouble
 ) -> None:
     toolbar = new_notebook(lab)
     lab.run_code(ANNOUNCE)
     expect(toolbar).to_have_text("sea-surface")
+    for close in ("client.status = 'closed'", "del client"):
+        lab.run_code(close)
+        expect(toolbar).to_have_text("No cluster")
+        lab.run_code(ANNOUNCE)
+        expect(toolbar).to_have_text("sea-surface")
     path = lab.page.evaluate("window.jupyterapp.shell.currentWidget.context.path")
     lab.open()
     lab.execute("docmanager:open", {"path": path})
