@@ -1,6 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import * as answers from './answers';
 import type { IContinuumApi, ISweepApi } from './tokens';
 import type {
   IAssociation,
@@ -35,84 +36,148 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
   async sites(retired: boolean): Promise<ISite[]> {
-    return this.ask('GET', ['sites'], undefined, {
-      retired: retired ? '1' : '0'
-    });
+    return this.ask(
+      answers.listOf(answers.isSite),
+      'GET',
+      ['sites'],
+      undefined,
+      {
+        retired: retired ? '1' : '0'
+      }
+    );
   }
 
   async refresh(site: string): Promise<ISite | null> {
-    return this.ask('POST', ['sites', site, 'refresh'], {});
+    return this.ask(
+      answers.orNone(answers.isSite),
+      'POST',
+      ['sites', site, 'refresh'],
+      {}
+    );
   }
 
   async renew(site: string): Promise<ISite | null> {
-    return this.ask('POST', ['sites', site, 'renew'], {});
+    return this.ask(
+      answers.orNone(answers.isSite),
+      'POST',
+      ['sites', site, 'renew'],
+      {}
+    );
   }
 
   async probe(site: string, offer: string): Promise<IReach | null> {
-    return this.ask('POST', ['sites', site, 'probe'], { offer });
+    return this.ask(
+      answers.orNone(answers.isReach),
+      'POST',
+      ['sites', site, 'probe'],
+      { offer }
+    );
   }
 
   async cancelProbe(site: string): Promise<void> {
-    await this.ask('DELETE', ['sites', site, 'probe']);
+    await this.ask(anything, 'DELETE', ['sites', site, 'probe']);
   }
 
   async draft(site: string): Promise<IDraft> {
-    return this.ask('POST', ['draft'], { site });
+    return this.ask(answers.isDraft, 'POST', ['draft'], { site });
   }
 
   async associations(site: string): Promise<IAssociation[]> {
-    return this.ask('GET', ['sites', site, 'associations']);
+    return this.ask(answers.listOf(answers.isAssociation), 'GET', [
+      'sites',
+      site,
+      'associations'
+    ]);
   }
 
   async connect(profile: IProfile): Promise<ISite | null> {
-    return this.ask('POST', ['connect'], { profile });
+    return this.ask(answers.orNone(answers.isSite), 'POST', ['connect'], {
+      profile
+    });
   }
 
   async disconnect(site: string): Promise<ISite> {
-    return this.ask('POST', ['disconnect'], { site });
+    return this.ask(answers.isSite, 'POST', ['disconnect'], { site });
   }
 
   async claims(offer: string): Promise<IClaim[]> {
-    return this.ask('GET', ['claims'], undefined, { offer });
+    return this.ask(
+      answers.listOf(answers.isClaim),
+      'GET',
+      ['claims'],
+      undefined,
+      { offer }
+    );
   }
 
   async clusters(): Promise<ICluster[]> {
-    return this.ask('GET', ['clusters']);
+    return this.ask(answers.listOf(answers.isCluster), 'GET', ['clusters']);
   }
 
   async datasets(): Promise<IDataset[]> {
-    return this.ask('GET', ['datasets']);
+    return this.ask(answers.listOf(answers.isDataset), 'GET', ['datasets']);
   }
 
   async dryRun(plan: IPlan, accept: readonly string[]): Promise<IDryRun> {
-    return this.ask('POST', ['plan'], { plan, accept, foretell: true });
+    return this.ask(answers.isDryRun, 'POST', ['plan'], {
+      plan,
+      accept,
+      foretell: true
+    });
   }
 
   async launch(
     plan: IPlan,
     accept: readonly string[]
   ): Promise<ICluster | null> {
-    return this.ask('POST', ['clusters'], { plan, accept });
+    return this.ask(answers.orNone(answers.isCluster), 'POST', ['clusters'], {
+      plan,
+      accept
+    });
   }
 
   async scale(name: string, group: string, jobs: number): Promise<ICluster> {
-    return this.ask('POST', ['clusters', name, 'scale'], { group, jobs });
+    return this.ask(answers.isCluster, 'POST', ['clusters', name, 'scale'], {
+      group,
+      jobs
+    });
   }
 
   async stop(name: string): Promise<ICluster | null> {
-    return this.ask('DELETE', ['clusters', name]);
+    return this.ask(answers.orNone(answers.isCluster), 'DELETE', [
+      'clusters',
+      name
+    ]);
   }
 
   async endAccess(name: string): Promise<ICluster | null> {
-    return this.ask('DELETE', ['clusters', name, 'access']);
+    return this.ask(answers.orNone(answers.isCluster), 'DELETE', [
+      'clusters',
+      name,
+      'access'
+    ]);
   }
 
   async openAccess(name: string): Promise<ICluster | null> {
-    return this.ask('POST', ['clusters', name, 'access'], {});
+    return this.ask(
+      answers.orNone(answers.isCluster),
+      'POST',
+      ['clusters', name, 'access'],
+      {}
+    );
   }
 
-  async logs(name: string, group: string): Promise<Record<string, string>> {
-    return this.ask('GET', ['clusters', name, 'logs'], undefined, { group });
+  async logs(
+    name: string,
+    group: string
+  ): Promise<Readonly<Record<string, string>>> {
+    return this.ask(
+      answers.byName(answers.isText),
+      'GET',
+      ['clusters', name, 'logs'],
+      undefined,
+      { group }
+    );
   }
 
   async plots(name: string): Promise<Record<string, string>> {
@@ -133,18 +198,22 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
   }
 
   async prompts(): Promise<IPrompt[]> {
-    return this.ask('GET', ['prompts']);
+    return this.ask(answers.listOf(answers.isPrompt), 'GET', ['prompts']);
   }
 
   async answer(id: string, value: string | null): Promise<void> {
-    await this.ask('POST', ['prompts', id], { value });
+    await this.ask(anything, 'POST', ['prompts', id], { value });
   }
 
   async sweep(path: string, since: string): Promise<ISweepView> {
-    return this.ask('GET', ['sweep'], undefined, { path, since });
+    return this.ask(answers.isSweepView, 'GET', ['sweep'], undefined, {
+      path,
+      since
+    });
   }
 
   private async ask<T>(
+    fits: answers.Check<T>,
     method: string,
     path: readonly string[],
     body?: object,
@@ -165,7 +234,14 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
     if (!isResult(answer)) {
       throw new ContinuumError('The Jupyter server sent no result.', '');
     }
-    return answer.result as T;
+    if (!fits(answer.result)) {
+      throw new ContinuumError(
+        `The answer to ${method} ${path.join('/')} is none that this page can show. Reload the ` +
+          'page; if that does not help, page and broker are of two versions: restart both.',
+        'Unfit'
+      );
+    }
+    return answer.result;
   }
 
   private async reach(url: string, init: RequestInit): Promise<Response> {
@@ -181,6 +257,11 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
       throw error;
     }
   }
+}
+
+/** For what is answered where nobody reads it. */
+function anything(_: unknown): _ is unknown {
+  return true;
 }
 
 function isResult(answer: unknown): answer is { result: unknown } {

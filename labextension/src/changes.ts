@@ -1,5 +1,6 @@
 import type { Event } from '@jupyterlab/services';
 
+import { isCluster, isSite } from './answers';
 import type { Change } from './wire';
 
 /** `$id` of `jupyter_continuum/server/events.yaml`. */
@@ -15,12 +16,18 @@ const KINDS: readonly string[] = [
   'failure'
 ] satisfies Change['kind'][];
 
-/** The change an event of the Jupyter server tells of; null when it is not one of ours. */
+/**
+ * The change an event of the Jupyter server tells of; null when it is not one of ours, or tells of
+ * what cannot be shown: the next look at all there is says so in words.
+ */
 export function changeOf(event: Event.Emission): Change | null {
   const kind: unknown = event['kind'];
   const isOurs =
     event.schema_id === SCHEMA_ID &&
     typeof kind === 'string' &&
     KINDS.includes(kind);
-  return isOurs ? (event as unknown as Change) : null;
+  const canBeShown =
+    (kind !== 'site' || isSite(event['site'])) &&
+    (kind !== 'cluster' || isCluster(event['cluster']));
+  return isOurs && canBeShown ? (event as unknown as Change) : null;
 }

@@ -309,6 +309,16 @@ def test_values_that_cannot_be_right_are_shown_and_break_nothing(
     assert view.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
+def test_an_answer_that_is_none_is_said_and_takes_no_view_down(
+    lab: Lab, broker: BrokerDouble
+) -> None:
+    broker.answers["claims"] = {"no": "list"}
+    view = open_browse(lab)
+    offers(view).first.get_by_role("gridcell").nth(1).click()
+    details = view.get_by_role("complementary", name="Details of the offer")
+    expect(details).to_contain_text("Sources are not known now: The answer to GET claims is none")
+
+
 def test_a_name_with_markup_is_shown_as_text(lab: Lab, broker: BrokerDouble) -> None:
     name = "<img src=x onerror=\"document.title='owned'\">"
     broker.answers["sites"] = [

@@ -115,3 +115,16 @@ def test_the_checkout_is_of_the_version_that_is_installed() -> None:
         f'"version": "{jupyter_continuum.__version__}"'
         in (WIRE.parents[1] / "package.json").read_text()
     )
+
+
+def test_the_panel_refuses_no_word_that_a_message_may_lack() -> None:
+    """What its checks of an answer ask for is a text in every message, and never null."""
+    checks = (WIRE.parent / "answers.ts").read_text()
+    found = re.findall(r"record<(\w+)>\(\s*\[(.*?)\]", checks, re.DOTALL)
+    assert found
+    for interface, words in found:
+        fields = MODELS[interface].model_json_schema(mode="serialization")
+        for word in re.findall(r"'(\w+)'", words):
+            told = fields["properties"][word]
+            told = fields["$defs"][told["$ref"].rpartition("/")[2]] if "$ref" in told else told
+            assert told.get("type") == "string", f"{interface}.{word}: {told}"
