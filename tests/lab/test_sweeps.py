@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, TimeoutError, expect
+from playwright.sync_api import Locator, Response, TimeoutError, expect
 
 from tests.lab.conftest import Lab
 from tests.runs.notebooks import write
@@ -162,6 +163,30 @@ def test_of_ten_thousand_runs_only_those_in_sight_are_in_the_page(lab: Lab) -> N
     found.get_by_role("grid").press("Home")
     expect(found.get_by_role("region", name="Run 10000")).to_be_visible()
     assert column(found, "n")[:2] == ["9999", "9998"]
+
+
+def test_what_was_open_is_there_again_after_a_reload(lab: Lab) -> None:
+    name = sweep(lab, "kept-sweep", 2).name
+    views = [f"jupyter-continuum-sweep:{name}", "jupyter-continuum-browse:browse"]
+
+    def keeps_all(response: Response) -> bool:
+        request = response.request
+        if request.method != "PUT" or "/lab/api/workspaces/" not in request.url:
+            return False
+        layout = request.post_data_json["data"].get("layout-restorer:data", {})
+        main = json.dumps(layout.get("main"))
+        shown = layout.get("left", {}).get("current")
+        return shown == "jupyter-continuum-panel" and all(view in main for view in views)
+
+    with lab.page.expect_response(keeps_all):
+        opened(lab, name)
+        lab.execute("jupyter-continuum:browse")
+        lab.open_panel()
+    lab.page.reload()
+    for view in ("Continuum", "Browse compute"):
+        expect(lab.page.get_by_role("region", name=view, exact=True)).to_be_visible()
+    lab.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text=name).click()
+    expect(lab.page.get_by_role("region", name=f"Sweep {name}").get_by_role("grid")).to_be_visible()
 
 
 def test_it_opens_from_the_file_browser(lab: Lab) -> None:
