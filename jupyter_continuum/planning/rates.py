@@ -67,6 +67,15 @@ def rates(
     )
 
 
+def hourly(nodes: Sequence[tuple[Rates, float]], field: str) -> Amount:
+    """``field`` in an hour of the nodes that run now, which draining ones do.
+
+    Where none does any more nothing is spent, known or not, and nothing is said of it.
+    """
+    running = [part for part in nodes if part[1]] or nodes
+    return together([(rates.site, getattr(rates.of(count), field)) for rates, count in running])
+
+
 def together(parts: Sequence[tuple[str, Amount]]) -> Amount:
     """The sum of what is known, by site; ``reason`` beside a value says what is not in it."""
     missing = {site: amount.reason for site, amount in parts if amount.value is None}

@@ -10,7 +10,7 @@ import pytest
 import jupyter_continuum as jc
 from jupyter_continuum.broker.client import call_broker
 from jupyter_continuum.errors import ContinuumError
-from tests.broker.conftest import View, launch
+from tests.broker.conftest import View, launch, wait_for
 from tests.conftest import RunningBroker
 
 
@@ -61,5 +61,7 @@ def test_an_own_record_gives_an_imitation_a_price_and_earlier_jobs_a_track_recor
     assert "nothing here measures" in view["carbon_kg"]["reason"]
     assert re.search(r"Spent: ~[0-9.e+]+ EUR, ~1.08e\+04 EUR/h now; kgCO2eq unknown\n",
                      repr(jc.attach("main")))  # fmt: skip
+    call_broker("scale", name="main", group="north", jobs=1)
+    wait_for("main", lambda view: view["eur_per_hour"]["value"] == 3600)
     call_broker("stop", name="main")
     assert offer("north/cpu")["wait"]["record"] == running

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_continuum.planning.amount import Amount, Stated, unknown
-from jupyter_continuum.planning.rates import rates, together
+from jupyter_continuum.planning.rates import hourly, rates, together
 
 OF_SITE = {
     "gco2eq_per_kwh": Stated(56.0, "official", "a table"),
@@ -91,3 +91,19 @@ def test_a_sum_says_what_is_not_in_it(parts: list[tuple[str, float | None]]) -> 
     for site, value in parts:
         assert value is not None or f"{site} is silent." in found.reason
     assert bool(found.reason) == (len(known) < len(parts) or not parts)
+
+
+def test_an_hour_now_says_nothing_of_a_site_where_nothing_runs_any_more() -> None:
+    known = rates("s", OF_SITE, OF_OFFER, gpus=4, cores=0, here=False)
+    free = {name: claim for name, claim in OF_OFFER.items() if name != "price_eur_per_hour"}
+    unpriced = rates("t", OF_SITE, free, gpus=4, cores=0, here=False)
+    both = hourly([(known, 2), (unpriced, 1)], "eur")
+    assert "Without t" in both.reason
+    ended = hourly([(known, 2), (unpriced, 0)], "eur")
+    assert (ended.value, ended.reason) == (both.value, "")
+    carbon = hourly([(known, 2), (unpriced, 0)], "carbon_kg")
+    assert carbon.value == hourly([(known, 2)], "carbon_kg").value
+    assert "t:" not in carbon.source
+    nothing = hourly([(known, 0), (unpriced, 0)], "eur")
+    assert nothing.value == 0
+    assert nothing.reason.startswith("Without t:")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -14,7 +14,7 @@ from jupyter_continuum.planning.amount import Amount
 from jupyter_continuum.planning.ceilings import FINE, Step, step, worst
 from jupyter_continuum.planning.hours import span
 from jupyter_continuum.planning.policy import Policy
-from jupyter_continuum.planning.rates import Rates, rates, together
+from jupyter_continuum.planning.rates import Rates, hourly, rates, together
 from jupyter_continuum.planning.reconcile import Phase
 
 
@@ -46,24 +46,18 @@ class Spending:
         self._rates = dict(self._of_groups())
 
     def spent(self) -> Spent:
-        def running(group: Group) -> float:
-            jobs = sum(job.phase is Phase.RUNNING for job in group.jobs)
-            return float(jobs * group.plan.nodes)
-
+        groups = [
+            (group, found)
+            for name, group in self._cluster.groups.items()
+            if (found := self._rates.get(name)) is not None
+        ]
+        so_far = [(found.site, found.of(self._node_hours(group))) for group, found in groups]
+        running = [(found, _running_nodes(group)) for group, found in groups]
         return Spent(
-            self._together("eur", self._node_hours),
-            self._together("eur", running),
-            self._together("carbon_kg", self._node_hours),
-            self._together("carbon_kg", running),
-        )
-
-    def _together(self, field: str, node_hours: Callable[[Group], float]) -> Amount:
-        return together(
-            [
-                (found.site, getattr(found.of(node_hours(group)), field))
-                for name, group in self._cluster.groups.items()
-                if (found := self._rates.get(name)) is not None
-            ]
+            together([(site, costs.eur) for site, costs in so_far]),
+            hourly(running, "eur"),
+            together([(site, costs.carbon_kg) for site, costs in so_far]),
+            hourly(running, "carbon_kg"),
         )
 
     def step(self, site: str) -> Step:
@@ -120,3 +114,7 @@ class Spending:
                     here=group.site in here,
                 ),
             )
+
+
+def _running_nodes(group: Group) -> float:
+    return float(sum(job.phase is Phase.RUNNING for job in group.jobs) * group.plan.nodes)
