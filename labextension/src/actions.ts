@@ -12,6 +12,7 @@ import { messageOf } from './model';
 import { insertCode } from './notebook/attaching';
 import { attachingCode, openingCode } from './notebook/code';
 import { dragCell } from './notebook/dragging';
+import { groupName, siteName } from './select';
 import { saveAs, tellSaved } from './saving';
 import type { IContinuumModel } from './tokens';
 import type {
@@ -95,7 +96,12 @@ export class Actions implements IActions {
       let accept: readonly string[] = [];
       for (;;) {
         const dryRun = await this.model.dryRun(accept);
-        const decision = await dialogs.decideOn(dryRun, accept, this.trans);
+        const decision = await dialogs.decideOn(
+          dryRun,
+          accept,
+          this.model.sites,
+          this.trans
+        );
         if (decision === null) {
           return;
         }
@@ -147,7 +153,13 @@ export class Actions implements IActions {
 
   drain(cluster: ICluster, group: IGroup): void {
     void this.reporting(async () => {
-      if (await dialogs.confirmDrain(cluster, group, this.trans)) {
+      if (
+        await dialogs.confirmDrain(
+          cluster,
+          groupName(this.model.sites, group),
+          this.trans
+        )
+      ) {
         await this.model.scale(cluster.name, group.name, 0);
       }
     });
@@ -210,7 +222,12 @@ export class Actions implements IActions {
       };
       this.model.stateChanged.connect(look);
       const answer = await dialogs
-        .askPrompt(prompt, gone.promise, this.trans)
+        .askPrompt(
+          prompt,
+          siteName(this.model.sites, prompt.site),
+          gone.promise,
+          this.trans
+        )
         .finally(() => this.model.stateChanged.disconnect(look));
       if (answer !== null) {
         await this.model.answer(prompt.id, answer.value);
@@ -250,7 +267,11 @@ export class Actions implements IActions {
     const found = await model.associations(profile.site);
     const charged =
       new Set(found.map(it => it.account)).size > 1
-        ? await connecting.askAccount(profile.site, found, trans)
+        ? await connecting.askAccount(
+            siteName(model.sites, profile.site),
+            found,
+            trans
+          )
         : (found[0] ?? null);
     if (charged?.account) {
       // With the host key that was pinned meanwhile.

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { DryRun } from './components/DryRun';
 import { type Answer, FormBody } from './form';
-import type { ICluster, IDryRun, IGroup, IPrompt } from './wire';
+import type { ICluster, IDryRun, IPrompt, ISite } from './wire';
 
 /**
  * Ask what only the person knows. `null`: decide later; `{ value: null }`: refused.
@@ -11,6 +11,8 @@ import type { ICluster, IDryRun, IGroup, IPrompt } from './wire';
  */
 export async function askPrompt(
   prompt: IPrompt,
+  /** Its name. */
+  site: string,
   gone: Promise<void>,
   trans: TranslationBundle
 ): Answer<{ value: string | null }> {
@@ -36,7 +38,7 @@ export async function askPrompt(
     </form>
   );
   const dialog = new Dialog({
-    title: trans.__('%1 asks', prompt.site),
+    title: trans.__('%1 asks', site),
     body,
     focusNodeSelector: 'input',
     // Enter, pressed for something else, must not trust a host.
@@ -78,10 +80,11 @@ export type Decision = {
 export async function decideOn(
   dryRun: IDryRun,
   accepted: readonly string[],
+  sites: readonly ISite[],
   trans: TranslationBundle
 ): Answer<Decision> {
   const body = new FormBody(
-    <DryRun of={dryRun} accepted={accepted} trans={trans} />
+    <DryRun of={dryRun} accepted={accepted} sites={sites} trans={trans} />
   );
   const refused =
     dryRun.refusal !== '' || dryRun.parity.some(site => site.refusal);
@@ -182,11 +185,12 @@ function withoutWord(plot: string): string {
 
 export async function confirmDrain(
   cluster: ICluster,
-  group: IGroup,
+  /** Its name. */
+  group: string,
   trans: TranslationBundle
 ): Promise<boolean> {
   const result = await showDialog({
-    title: trans.__('Drain %1 of %2?', group.name, cluster.name),
+    title: trans.__('Drain %1 of %2?', group, cluster.name),
     body: trans.__(
       'Its workers hand over what they hold to the others, then its jobs end. The rest of the cluster goes on.'
     ),

@@ -1,4 +1,6 @@
-import type { ITold } from './wire';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { ITold, IWait } from './wire';
 
 /** Numbers and claims as a person reads them. Pure. */
 
@@ -34,6 +36,19 @@ export function seconds(value: number): string {
   return value < 60
     ? `${Math.round(value)} s`
     : minutes(Math.round(value / 60));
+}
+
+/** What earlier jobs waited, or what somebody says of the next one; '' when it is unknown. */
+export function expectedWait(wait: IWait, trans: TranslationBundle): string {
+  if (wait.median === null) {
+    return '';
+  }
+  const long = seconds(wait.median);
+  return wait.kind === 'measured'
+    ? trans.__('Half of such jobs waited %1 (%2).', long, wait.source)
+    : wait.kind === 'estimated'
+      ? trans.__('A wait of ~%1 is expected (%2).', long, wait.source)
+      : trans.__('A wait of %1 is expected (%2).', long, wait.source);
 }
 
 /** `~0.28 kWh`: what is estimated says so; '' when it is unknown. */

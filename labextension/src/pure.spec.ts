@@ -3,12 +3,18 @@ import { describe, expect, it } from 'vitest';
 import * as format from './format';
 import {
   devicesBySite,
+  groupName,
   matching,
   memoryOf,
   tally,
   workersPerJob
 } from './select';
-import type { ICluster, IGroup, IOffer, ISite } from './wire';
+import type { ICluster, IGroup, IOffer, ISite, IWait } from './wire';
+
+const trans = {
+  __: (text: string, ...args: unknown[]) =>
+    text.replace(/%(\d)/g, (_, n) => String(args[Number(n) - 1]))
+} as unknown as Parameters<typeof format.expectedWait>[1];
 
 describe('format', () => {
   it.each([
@@ -31,6 +37,16 @@ describe('format', () => {
     [10_080, '7 d']
   ])('%d minutes are %s', (count, text) => {
     expect(format.minutes(count)).toBe(text);
+  });
+
+  it.each([
+    ['measured', 'Half of such jobs waited 12 min (a source).'],
+    ['estimated', 'A wait of ~12 min is expected (a source).'],
+    ['stated', 'A wait of 12 min is expected (a source).']
+  ])('says a wait that is %s', (kind, text) => {
+    const wait = { kind, median: 720, source: 'a source' } as IWait;
+    expect(format.expectedWait(wait, trans)).toBe(text);
+    expect(format.expectedWait({ ...wait, median: null }, trans)).toBe('');
   });
 
   it('leaves a country code that is none as it is', () => {
@@ -156,6 +172,17 @@ describe('groups', () => {
         limit: 16
       }
     );
+  });
+
+  it('are called what a person calls their site, unless somebody named them', () => {
+    const sites = [{ id: 'lumi', name: 'LUMI' }] as ISite[];
+    const called = (name: string, at = 'lumi') =>
+      groupName(sites, { name, site: at });
+    expect(called('lumi')).toBe('LUMI');
+    expect(called('lumi-2')).toBe('LUMI 2');
+    expect(called('lumi-big')).toBe('lumi-big');
+    expect(called('mine')).toBe('mine');
+    expect(called('unheard', 'unheard')).toBe('unheard');
   });
 
   it('bring one worker per GPU and node', () => {

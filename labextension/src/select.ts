@@ -54,6 +54,22 @@ export function findOffer(
   return sites.flatMap(site => site.offers).find(offer => offer.id === id);
 }
 
+/** What a person calls a site: by its id alone while it is not known. */
+export function siteName(sites: readonly ISite[], id: string): string {
+  return sites.find(site => site.id === id)?.name ?? id;
+}
+
+/** A group that nobody named has its site's name, with a number from the second on. */
+export function groupName(
+  sites: readonly ISite[],
+  { name, site }: Pick<IGroup, 'name' | 'site'>
+): string {
+  const number = name.startsWith(site) ? name.slice(site.length) : null;
+  return number !== null && /^(-\d+)?$/.test(number)
+    ? siteName(sites, site) + number.replace('-', ' ')
+    : name;
+}
+
 /** How many workers are in which state, most frequent first, with the reason they share. */
 export function tally(
   group: IGroup

@@ -209,7 +209,7 @@ SITES = [
                 units=known(8.0, "stated", "CINECA's user guide", "2026-05"),
                 left=known(41_200.0, "measured", "the site itself", "2026-11-22"),
                 whole_node=False,
-                wait=known(None, "estimated", "12 of your jobs here", "2026-11-22")
+                wait=known(None, "estimated", "the batch system, of a job that waits", "2026-11-22")
                 | {"median": 720.0, "likely": 7200.0, "record": "8 of 10 were within it"},
                 carbon_g=known(112.0, "estimated", "Ember, mean of 2024 in IT", "2024"),
                 unverified=["gpu_memory_gb"],

@@ -70,8 +70,8 @@ def test_two_offers_are_found_by_filter_and_reach_the_launch_form(lab: Lab) -> N
     expect(view.get_by_role("row", selected=True)).to_have_count(2)
     view.get_by_role("button", name="Prepare launch with 2 offers").click()
     chosen = lab.page.get_by_role("list", name="Chosen offers")
-    expect(chosen).to_contain_text("emulated-a")
-    expect(chosen).to_contain_text("emulated-b")
+    expect(chosen).to_contain_text("Emulated site A")
+    expect(chosen).to_contain_text("Emulated site B")
 
 
 def test_an_offer_that_cannot_be_launched_is_not_chosen_and_says_why(lab: Lab) -> None:

@@ -25,7 +25,7 @@ def open_dry_run(lab: Lab) -> Locator:
 
 def test_it_shows_wait_cost_and_carbon_with_how_they_are_known(lab: Lab) -> None:
     dialog = open_dry_run(lab)
-    facts = dialog.get_by_role("table", name="What emulated-a takes")
+    facts = dialog.get_by_role("table", name="What Emulated site A takes")
     wait, cost, units, energy, carbon, login = facts.get_by_role("row").all()
     expect(wait).to_contain_text("~12 min, 90 %: 2 h")
     expect(wait).to_contain_text("8 of 10 were within it")

@@ -153,7 +153,7 @@ def compute_across(lab: Lab, cluster: Locator, one: str, other: str) -> None:
     expect(toolbar).to_have_text(str(cluster.get_attribute("data-cluster")))
     lab.run_code(ACROSS_SITES.format(one=one, other=other))
     expect(cells.nth(1)).to_contain_text("144 and one is 145", timeout=60_000)
-    expect(cluster.get_by_role("row", name=f"{one} to {other}")).to_be_visible()
+    expect(cluster.get_by_title(f"{one} → {other}")).to_be_visible()
 
 
 def leave(lab: Lab) -> None:

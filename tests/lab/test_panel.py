@@ -115,7 +115,7 @@ def test_a_refused_launch_says_why_and_keeps_what_was_chosen(
     panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
     panel.get_by_role("button", name="Launch", exact=True).last.click()
     expect(lab.page.locator(".Toastify")).to_contain_text("emulated-a has 2 nodes, not 9.")
-    expect(panel.get_by_role("list", name="Chosen offers")).to_contain_text("emulated-a")
+    expect(panel.get_by_role("list", name="Chosen offers")).to_contain_text("Emulated site A")
 
 
 def test_who_may_only_look_sees_it_all_and_is_told_when_a_launch_is_refused(
@@ -130,7 +130,7 @@ def test_who_may_only_look_sees_it_all_and_is_told_when_a_launch_is_refused(
         panel.get_by_role("button", name="Add emulated-a/cpu to the launch").click()
         panel.get_by_role("button", name="Launch", exact=True).last.click()
         expect(lab.page.locator(".Toastify")).to_contain_text("lets you look and change nothing")
-        expect(panel.get_by_role("list", name="Chosen offers")).to_contain_text("emulated-a")
+        expect(panel.get_by_role("list", name="Chosen offers")).to_contain_text("Emulated site A")
         panel.get_by_role("button", name="Jobs of group emulated-a +1").click()
         expect(panel.locator("[data-group='emulated-a']")).to_contain_text("2 of 2")
     finally:
@@ -164,7 +164,7 @@ def test_a_cluster_shows_workers_reasons_and_bytes(lab: Lab, broker: BrokerDoubl
 def test_devices_stand_by_site_with_what_is_known_of_them(lab: Lab) -> None:
     panel = lab.open_panel()
     panel.get_by_role("button", name="Devices 2 · 85 % · 320 W").click()
-    devices = panel.get_by_role("list", name="Devices of emulated-a")
+    devices = panel.get_by_role("list", name="Devices of Emulated site A")
     items = devices.get_by_role("listitem")
     expect(items).to_have_count(2)
     gpu, cpu = items.all()
@@ -240,7 +240,9 @@ def test_a_group_says_why_it_waits_and_can_be_drained(lab: Lab, broker: BrokerDo
     expect(group).to_contain_text(
         "Jobs of higher priority come first. Jobs that wait at this offer: 1,204."
     )
-    expect(group).to_contain_text("Half of such jobs wait ~12 min (12 of your jobs here).")
+    expect(group).to_contain_text(
+        "A wait of ~12 min is expected (the batch system, of a job that waits)."
+    )
     expect(panel.locator("[data-group='emulated-a']")).to_contain_text("Walltime ends at")
     panel.get_by_role("button", name="Drain emulated-a").click()
     dialog = lab.page.get_by_role("dialog")

@@ -2,6 +2,7 @@ import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
 import { useId, useState } from 'react';
 
 import * as format from '../format';
+import { siteName } from '../select';
 import type { IClient, ICluster, IPlace } from '../wire';
 import { usePanel } from './context';
 
@@ -125,7 +126,7 @@ function Client({ client }: { readonly client: IClient }): JSX.Element {
 }
 
 function Place({ place }: { readonly place: IPlace }): JSX.Element {
-  const { trans } = usePanel();
+  const { model, trans } = usePanel();
   const told = [
     place.runs_as
       ? trans.__('as %1', place.runs_as)
@@ -135,8 +136,8 @@ function Place({ place }: { readonly place: IPlace }): JSX.Element {
     place.until && trans.__('until %1', format.clock(place.until))
   ];
   return (
-    <li>
-      <b>{place.site}</b>
+    <li title={place.site}>
+      <b>{siteName(model.sites, place.site)}</b>
       <span>{told.filter(Boolean).join(' · ')}</span>
     </li>
   );

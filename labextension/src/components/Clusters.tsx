@@ -7,7 +7,7 @@ import {
 } from '@jupyterlab/ui-components';
 
 import * as format from '../format';
-import { memoryOf } from '../select';
+import { memoryOf, siteName } from '../select';
 import type { IAmount, ICluster, ILink } from '../wire';
 import { Access } from './Access';
 import { usePanel } from './context';
@@ -226,7 +226,7 @@ function Links({
 }: {
   readonly links: readonly ILink[];
 }): JSX.Element | null {
-  const { trans } = usePanel();
+  const { model, trans } = usePanel();
   if (!links.length) {
     return null;
   }
@@ -235,10 +235,13 @@ function Links({
       <caption>{trans.__('Bytes between sites')}</caption>
       <tbody>
         {links.map(link => (
-          <tr key={`${link.source} ${link.target}`}>
-            <td>{link.source}</td>
+          <tr
+            key={`${link.source} ${link.target}`}
+            title={`${link.source} → ${link.target}`}
+          >
+            <td>{siteName(model.sites, link.source)}</td>
             <td aria-label={trans.__('to')}>→</td>
-            <td>{link.target}</td>
+            <td>{siteName(model.sites, link.target)}</td>
             <td>{format.bytes(link.bytes)}</td>
           </tr>
         ))}

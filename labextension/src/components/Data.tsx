@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import { sourceOf as from, told } from '../format';
 import { messageOf } from '../model';
 import type { IDataset } from '../wire';
+import { siteName } from '../select';
 import { usePanel } from './context';
 import { IconButton } from './IconButton';
 import { Section } from './Section';
@@ -57,13 +58,15 @@ function Datasets(): JSX.Element {
 }
 
 function Dataset({ dataset }: { readonly dataset: IDataset }): JSX.Element {
-  const { actions, trans } = usePanel();
+  const { actions, model, trans } = usePanel();
   const unknown = trans.__('unknown');
   const rows: readonly (readonly [string, string, string])[] = [
     [
       trans.__('At'),
-      dataset.site ?? trans.__('anywhere'),
-      dataset.path || dataset.url
+      dataset.site === null
+        ? trans.__('anywhere')
+        : siteName(model.sites, dataset.site),
+      [dataset.site, dataset.path || dataset.url].filter(Boolean).join(':')
     ],
     [
       trans.__('Size'),

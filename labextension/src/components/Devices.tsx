@@ -4,6 +4,7 @@ import {
   type IDevices,
   type ISiteDevices,
   type IUsedDevice,
+  siteName,
   sumOf
 } from '../select';
 import { usePanel } from './context';
@@ -35,15 +36,16 @@ export function Devices(): JSX.Element | null {
 }
 
 function SiteDevices({ site }: { readonly site: ISiteDevices }): JSX.Element {
-  const { trans } = usePanel();
+  const { model, trans } = usePanel();
+  const name = siteName(model.sites, site.site);
   const hidden = site.devices.length - SHOWN_DEVICES;
   return (
     <li className="jp-Continuum-siteDevices" data-devices-of={site.site}>
       <p className="jp-Continuum-siteDevicesHeader">
-        <span>{site.site}</span>
+        <span title={site.site}>{name}</span>
         <span className="jp-Continuum-workerNumber">{sums(site)}</span>
       </p>
-      <ul aria-label={trans.__('Devices of %1', site.site)}>
+      <ul aria-label={trans.__('Devices of %1', name)}>
         {site.devices.slice(0, SHOWN_DEVICES).map(device => (
           <Device key={device.key} device={device} />
         ))}

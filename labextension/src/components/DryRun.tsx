@@ -1,12 +1,14 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import * as format from '../format';
+import { groupName, siteName } from '../select';
 import type {
   IAmount,
   IDryRun,
   IFinding,
   IGroupDryRun,
   IParity,
+  ISite,
   IWait
 } from '../wire';
 import { Sentence } from './Sentence';
@@ -16,11 +18,18 @@ interface IOf<T> {
   readonly trans: TranslationBundle;
 }
 
+interface INamed<T> extends IOf<T> {
+  readonly name: string;
+}
+
 /** What a launch would do, to the letter, with what it would cost; ticked claims are form values. */
 export function DryRun(
-  props: IOf<IDryRun> & { readonly accepted: readonly string[] }
+  props: IOf<IDryRun> & {
+    readonly accepted: readonly string[];
+    readonly sites: readonly ISite[];
+  }
 ): JSX.Element {
-  const { of: run, accepted, trans } = props;
+  const { of: run, accepted, sites, trans } = props;
   return (
     <form
       className="jp-Continuum-dryRun"
@@ -37,11 +46,24 @@ export function DryRun(
         </p>
       ))}
       {run.groups.map(group => (
-        <Group key={group.group} of={group} trans={trans} />
+        <Group
+          key={group.group}
+          of={group}
+          name={groupName(sites, {
+            name: group.group,
+            site: group.offer.split('/')[0]
+          })}
+          trans={trans}
+        />
       ))}
       <Policy of={run.policy} accepted={accepted} trans={trans} />
       {run.parity.map(site => (
-        <Parity key={site.site} of={site} trans={trans} />
+        <Parity
+          key={site.site}
+          of={site}
+          name={siteName(sites, site.site)}
+          trans={trans}
+        />
       ))}
       <section>
         <h3>{trans.__('The plan as a file')}</h3>
@@ -53,12 +75,12 @@ export function DryRun(
   );
 }
 
-function Group({ of: group, trans }: IOf<IGroupDryRun>): JSX.Element {
+function Group({ of: group, name, trans }: INamed<IGroupDryRun>): JSX.Element {
   const unit = group.unit || trans.__('unit');
   return (
     <section>
       <h3>
-        {group.group}
+        {name}
         <span className="jp-Continuum-code"> {group.offer}</span>
         <span className="jp-Continuum-count">
           {trans._n('%1 job', '%1 jobs', group.jobs)}
@@ -68,7 +90,7 @@ function Group({ of: group, trans }: IOf<IGroupDryRun>): JSX.Element {
       </h3>
       <table
         className="jp-Continuum-facts"
-        aria-label={trans.__('What %1 takes', group.group)}
+        aria-label={trans.__('What %1 takes', name)}
       >
         <tbody>
           <Fact name={trans.__('Wait')} of={group.wait}>
@@ -195,7 +217,11 @@ function verdictWord(verdict: string, trans: TranslationBundle): string {
 }
 
 /** What differs between the worker environment of a site and this one. */
-function Parity({ of: site, trans }: IOf<IParity>): JSX.Element | null {
+function Parity({
+  of: site,
+  name,
+  trans
+}: INamed<IParity>): JSX.Element | null {
   const rows = site.rows.filter(row => row.verdict !== 'same');
   if (!site.rows.length) {
     return null;
@@ -203,7 +229,7 @@ function Parity({ of: site, trans }: IOf<IParity>): JSX.Element | null {
   return (
     <section>
       <h3>
-        {trans.__('Environment of %1', site.site)}
+        {trans.__('Environment of %1', name)}
         <span className="jp-Continuum-count">
           {trans.__(
             '%1 of %2 packages the same',

@@ -1,7 +1,7 @@
 import { useId, useState } from 'react';
 
 import * as format from '../format';
-import { findOffer, tally } from '../select';
+import { findOffer, groupName, tally } from '../select';
 import type { ICluster, IGroup, IWorker } from '../wire';
 import { usePanel } from './context';
 import { Sentence } from './Sentence';
@@ -17,7 +17,7 @@ export interface IGroupProps {
 
 /** The workers that one offer brought, how far they are, and what they wait for. */
 export function Group({ cluster, group }: IGroupProps): JSX.Element {
-  const { actions, trans } = usePanel();
+  const { actions, model, trans } = usePanel();
   const [open, setOpen] = useState(false);
   const body = useId();
   const done = group.workers_wanted
@@ -27,8 +27,11 @@ export function Group({ cluster, group }: IGroupProps): JSX.Element {
     <li className="jp-Continuum-group" data-group={group.name}>
       <div className="jp-Continuum-groupHeader">
         <Dot state={group.state} />
-        <span className="jp-Continuum-groupName" title={group.offer}>
-          {group.name}
+        <span
+          className="jp-Continuum-groupName"
+          title={trans.__('%1: workers of %2', group.name, group.offer)}
+        >
+          {groupName(model.sites, group)}
         </span>
         <span className="jp-Continuum-groupCount">
           {trans.__('%1 of %2', group.workers_ready, group.workers_wanted)}
@@ -113,8 +116,6 @@ function Waiting({ group }: { readonly group: IGroup }): JSX.Element | null {
   if (!queued) {
     return null;
   }
-  const wait = offer?.wait;
-  const about = wait?.kind === 'estimated' ? '~' : '';
   const parts = [
     group.meaning,
     offer?.jobs_pending
@@ -123,14 +124,7 @@ function Waiting({ group }: { readonly group: IGroup }): JSX.Element | null {
           format.count(offer.jobs_pending)
         )
       : '',
-    wait && wait.median !== null
-      ? trans.__(
-          'Half of such jobs wait %1%2 (%3).',
-          about,
-          format.seconds(wait.median),
-          wait.source
-        )
-      : ''
+    offer ? format.expectedWait(offer.wait, trans) : ''
   ].filter(Boolean);
   return parts.length ? (
     <p className="jp-Continuum-groupState">

@@ -1,6 +1,6 @@
 import { closeIcon } from '@jupyterlab/ui-components';
 
-import { findOffer, workersPerJob } from '../select';
+import { findOffer, siteName, workersPerJob } from '../select';
 import type { IPick } from '../tokens';
 import { usePanel } from './context';
 import { IconButton } from './IconButton';
@@ -103,7 +103,7 @@ function Pick({ pick }: { readonly pick: IPick }): JSX.Element {
   return (
     <li className="jp-Continuum-pick">
       <span className="jp-Continuum-pickName" title={pick.offer}>
-        {site}
+        {siteName(model.sites, site)}
         <span className="jp-Continuum-code"> {partition}</span>
       </span>
       <IconButton
