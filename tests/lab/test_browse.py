@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -13,7 +11,6 @@ from tests.server.broker_double import BrokerDouble
 
 pytestmark = pytest.mark.lab
 MANY = 10_000
-AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def open_browse(lab: Lab) -> Locator:
@@ -236,32 +233,6 @@ def test_a_filter_is_saved_by_name_outlives_the_server_and_is_deleted(lab: Lab) 
     view.get_by_role("button", name="Delete").click()
     expect(saved).to_have_count(0)
     expect(offers(view)).to_have_count(1)
-
-
-def test_axe_finds_nothing_serious(lab: Lab) -> None:
-    lab.page.add_script_tag(path=AXE)
-    for theme in ("Light", "Dark"):
-        lab.execute("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
-        lab.page.wait_for_function(
-            "theme => document.body.dataset.jpThemeName === theme", arg=f"JupyterLab {theme}"
-        )
-        view = open_browse(lab)
-        if theme == "Light":
-            view.get_by_role("button", name="Map", exact=True).click()
-            offers(view).nth(3).get_by_role("gridcell").nth(1).click()
-        assert serious(lab, ".jp-Continuum-browse") == []
-        lab.open_panel()
-        assert serious(lab, "#jupyter-continuum-panel") == []
-
-
-def serious(lab: Lab, view: str) -> list[str]:
-    found = lab.page.evaluate("async view => (await axe.run(view)).violations", view)
-    return [
-        f"{each['help']}: {node['html']} {node['failureSummary']}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]
 
 
 def test_values_that_cannot_be_right_are_shown_and_break_nothing(

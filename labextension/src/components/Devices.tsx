@@ -25,6 +25,7 @@ export function Devices(): JSX.Element | null {
       title={trans.__('Devices')}
       summary={sums(sumOf(sites.flatMap(site => site.devices)))}
       folded
+      isText
     >
       <ul className="jp-Continuum-list" aria-label={trans.__('Devices')}>
         {sites.map(site => (

@@ -8,6 +8,8 @@ export interface ISectionProps {
   readonly className: string;
   /** Where a summary says enough for most. */
   readonly folded?: boolean;
+  /** Nothing in it takes the focus: it does so itself, or no key would scroll it. */
+  readonly isText?: boolean;
   readonly children: ReactNode;
 }
 
@@ -37,7 +39,16 @@ export function Section(props: ISectionProps): JSX.Element {
           )}
         </button>
       </h2>
-      <div id={body} className="jp-Continuum-sectionBody" hidden={!open}>
+      <div
+        id={body}
+        className="jp-Continuum-sectionBody"
+        hidden={!open}
+        {...(props.isText && {
+          tabIndex: 0,
+          role: 'group',
+          'aria-labelledby': title
+        })}
+      >
         {open && props.children}
       </div>
     </section>
