@@ -67,6 +67,20 @@ def test_a_table_is_cut_into_row_groups(
     assert open_here(f"{folder}/parts", "parquet").n.sum().compute() == TABLE.n.sum()
 
 
+@pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
+def test_a_netcdf_file_is_a_cube(folder: Path, all_workers: Readers, engine: str) -> None:
+    """Of version 4, in chunks that are compressed, and of version 3, which is one piece."""
+    stored = {"t2m": {"chunksizes": (8, 10), "zlib": True}} if engine == "h5netcdf" else {}
+    CUBE.to_netcdf(f"{folder}/{engine}.nc", engine=engine, encoding=stored)
+    found = open_by_workers(f"{folder}/{engine}.nc", "netcdf", all_workers)
+    assert found.t2m.chunks[0] == ((8,) * 5 if stored else (40,))
+    assert found.t2m.attrs["units"] == "K"
+    xr.testing.assert_equal(found.compute(), CUBE)
+    xr.testing.assert_equal(open_here(f"{folder}/{engine}.nc", "netcdf").compute(), CUBE)
+    part = open_by_workers(f"{folder}/{engine}.nc", "netcdf", all_workers, chunks={"time": 3})
+    assert float(part.t2m.sel(time="2000-02").mean()) == float(CUBE.t2m.sel(time="2000-02").mean())
+
+
 @pytest.mark.usefixtures("small_pieces")
 def test_a_csv_file_is_cut_into_lines(folder: Path, all_workers: Readers) -> None:
     found = open_by_workers(f"{folder}/table.csv", "csv", all_workers)
