@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote
 
 from jupyter_continuum.analysis.readers import Alone, Readers, check_place, readable, wanted
 from jupyter_continuum.errors import AnalysisError
@@ -22,6 +23,8 @@ WHOLE = {
     *("names", "nrows", "quoting", "skipfooter", "skiprows"),
 }
 """Options of pandas.read_csv with which a part of a file cannot be read by itself."""
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""What Hive calls a folder of rows that have none."""
 ENDS = {"parquet": (".parquet", ".pq"), "csv": (".csv",)}
 
 
@@ -32,6 +35,8 @@ class Piece:
     path: str
     start: int
     stop: int
+    keys: tuple[tuple[str, int | str | None], ...] = ()
+    """Columns that its folders say, ``year=2024``, and the file need not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,17 @@ def open_frame(place: str, format: str, readers: Readers | Alone, **kw: Any) -> 
 def describe(place: str, format: str, kw: Mapping[str, Any], size: int) -> tuple[list[Piece], Any]:
     """On a worker: pieces of about ``size`` bytes, and a DataFrame without rows."""
     wanted("pandas")
-    paths = find_files(place, ENDS[format])
+    partitioned = _partitioned(place) if format == "parquet" else {}
+    paths = list(partitioned) or find_files(place, ENDS[format])
     with readable(place, format):
         if format == "parquet":
-            pieces = [piece for path in paths for piece in _by_row_groups(path, size)]
+            pieces = [
+                replace(piece, keys=partitioned.get(path, ()))
+                for path in paths
+                for piece in _by_row_groups(path, size)
+            ]
             # A row group to know the types by: what pandas makes of them depends on the options.
-            first = Piece(paths[0], 0, min(1, pieces[0].stop))
+            first = replace(pieces[0], stop=min(1, pieces[0].stop))
         else:
             size = sys.maxsize if WHOLE & kw.keys() else size
             pieces = [piece for path in paths for piece in _by_bytes(path, size)]
@@ -98,6 +108,41 @@ def find_files(place: str, ends: tuple[str, ...] = ("",)) -> list[str]:
     return sorted(found)
 
 
+def _partitioned(place: str) -> dict[str, tuple[tuple[str, int | str | None], ...]]:
+    """The parquet files below folders called ``key=value``, as Hive and Spark write them.
+
+    The values of a key are numbers where all of them are.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for folder, inner, names in os.walk(place):
+        inner[:] = [each for each in inner if "=" in each]
+        parts = os.path.relpath(folder, place).split(os.sep) if folder != place else []
+        keys = dict(part.split("=", 1) for part in parts)
+        for name in names:
+            if name.endswith(ENDS["parquet"]):
+                found[os.path.join(folder, name)] = keys
+    if not any(found.values()):
+        return {}
+    if len({tuple(keys) for keys in found.values()}) > 1:
+        raise AnalysisError(f"{place} has files below different key=value folders. Name one kind.")
+    texts = {name for keys in found.values() for name, text in keys.items() if not _whole(text)}
+    return {
+        path: tuple((name, _value(text, name in texts)) for name, text in found[path].items())
+        for path in sorted(found)
+    }
+
+
+def _whole(text: str) -> bool:
+    """Whether it is a number that a column holds."""
+    return text.removeprefix("-").isdecimal() and len(text) <= 18
+
+
+def _value(text: str, as_text: bool) -> int | str | None:
+    if text == NO_VALUE:
+        return None
+    return unquote(text) if as_text else int(text)
+
+
 def _by_row_groups(path: str, size: int) -> Iterator[Piece]:
     known = wanted("pyarrow.parquet").ParquetFile(path).metadata
     start, found = 0, 0
@@ -117,12 +162,24 @@ def _by_bytes(path: str, size: int) -> Iterator[Piece]:
 
 
 def _row_groups(piece: Piece, columns: list[str] | None = None) -> Any:
+    said = dict(piece.keys)
     with wanted("pyarrow.parquet").ParquetFile(piece.path) as file:
-        if missing := sorted({*(columns or ())} - {*file.schema_arrow.names}):
+        if missing := sorted({*(columns or ())} - {*file.schema_arrow.names, *said}):
             raise ValueError(f"it has no columns {', '.join(missing)}")
         groups = list(range(piece.start, piece.stop))
-        read = file.read_row_groups(groups, columns=columns, use_pandas_metadata=True)
-        return read.to_pandas()
+        stored = None if columns is None else [each for each in columns if each not in said]
+        read = file.read_row_groups(groups, columns=stored, use_pandas_metadata=True)
+    frame = read.to_pandas()
+    for name, value in piece.keys:
+        if columns is None or name in columns:
+            frame[name] = _constant(value, frame.index)
+    return frame if columns is None else frame[list(columns)]
+
+
+def _constant(value: int | str | None, index: Any) -> Any:  # pandas.Series
+    pandas = wanted("pandas")
+    kind = "int64" if isinstance(value, int) else pandas.Series([""]).dtype
+    return pandas.Series([value] * len(index), index=index, dtype=kind)
 
 
 def _lines(piece: Piece, options: Mapping[str, Any]) -> Any:

@@ -81,6 +81,37 @@ def test_a_netcdf_file_is_a_cube(folder: Path, all_workers: Readers, engine: str
     assert float(part.t2m.sel(time="2000-02").mean()) == float(CUBE.t2m.sel(time="2000-02").mean())
 
 
+def test_folders_that_say_a_column_are_one_table(folder: Path, all_workers: Readers) -> None:
+    hive = folder / "hive"
+    if not hive.exists():
+        TABLE.assign(year=2020 + TABLE.n % 3).to_parquet(hive, partition_cols=["year", "kind"])
+    found = open_by_workers(str(hive), "parquet", all_workers)
+    assert found.npartitions == 3
+    assert [*found.columns] == ["n", "x", "year", "kind"]
+    assert found.dtypes.year == "int64"
+    known = found.compute().sort_values("n")
+    assert [*known.kind] == [*TABLE.kind]
+    assert [*known.year] == [*(2020 + TABLE.n % 3)]
+    few = open_by_workers(str(hive), "parquet", all_workers, columns=["year", "n"])
+    assert few[few.year == 2021].n.sum().compute() == TABLE.n[TABLE.n % 3 == 1].sum()
+    assert open_here(str(hive), "parquet").n.sum().compute() == TABLE.n.sum()
+
+
+def test_a_key_of_a_folder_is_text_unless_all_are_numbers(tmp_path: Path) -> None:
+    for name in ("part=07/of=a%20b", f"part={frames.NO_VALUE}/of=c"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "0.parquet").write_bytes(b"")
+    (tmp_path / "part=07" / "other").mkdir()
+    (tmp_path / "part=07" / "other" / "1.parquet").write_bytes(b"")
+    assert [*frames._partitioned(str(tmp_path)).values()] == [
+        (("part", "07"), ("of", "a b")),
+        (("part", None), ("of", "c")),
+    ]
+    (tmp_path / "2.parquet").write_bytes(b"")
+    with pytest.raises(AnalysisError, match="below different key=value folders"):
+        frames._partitioned(str(tmp_path))
+
+
 @pytest.mark.usefixtures("small_pieces")
 def test_a_csv_file_is_cut_into_lines(folder: Path, all_workers: Readers) -> None:
     found = open_by_workers(f"{folder}/table.csv", "csv", all_workers)
