@@ -113,12 +113,14 @@ export function day(iso: string): string {
       });
 }
 
+let regions: Intl.DisplayNames | undefined;
+
 /** `FI` as `Finland`; the code itself when nobody knows it. */
 export function countryName(code: string): string {
+  // Made once, since that takes longer than to use it.
+  regions ??= new Intl.DisplayNames(undefined, { type: 'region' });
   try {
-    return (
-      new Intl.DisplayNames(undefined, { type: 'region' }).of(code) ?? code
-    );
+    return regions.of(code) ?? code;
   } catch (error) {
     if (error instanceof RangeError) {
       return code;

@@ -96,6 +96,7 @@ def test_ten_thousand_offers_are_sorted_filtered_and_walked_by_keyboard(
     expect(grid).to_have_attribute("aria-rowcount", str(MANY + 1))
     assert offers(view).count() < 50, "only what is seen is drawn"
     assert view.locator("[role=grid] *").count() < 900, "one node for most values"
+    assert view.locator("[data-cut]").count() == 0, "what has the room is no layer of its own"
     price = grid.get_by_role("columnheader", name="EUR/h")
     price.click()
     expect(price).to_have_attribute("aria-sort", "ascending")
@@ -235,6 +236,16 @@ def test_a_filter_is_saved_by_name_outlives_the_server_and_is_deleted(lab: Lab) 
     expect(offers(view)).to_have_count(1)
 
 
+TOO_FULL = """row => [...row.children].flatMap(cell => {
+    const { overflow, textOverflow } = getComputedStyle(cell);
+    const isCut = overflow === 'hidden' && textOverflow === 'ellipsis';
+    if (!isCut && cell.scrollWidth > cell.clientWidth) {
+        throw new Error(`${cell.textContent} lies over what is beside it`);
+    }
+    return isCut ? [cell.textContent] : [];
+})"""
+
+
 def test_values_that_cannot_be_right_are_shown_and_break_nothing(
     lab: Lab, broker: BrokerDouble
 ) -> None:
@@ -250,8 +261,9 @@ def test_values_that_cannot_be_right_are_shown_and_break_nothing(
             offers=[
                 sample.offer(
                     "odd",
-                    "p",
+                    "p" * 60,
                     gpu_vendor="nvidia",
+                    gpu_model="H" * 40,
                     gpus_per_node=-1,
                     gpu_memory_gb=1e300,
                     nodes_total=10**18,
@@ -272,6 +284,7 @@ def test_values_that_cannot_be_right_are_shown_and_break_nothing(
     row = offers(view)
     expect(row).to_contain_text("-5 / 1.0e+18")
     expect(row).to_contain_text("1.0e+300")
+    assert row.evaluate(TOO_FULL)[:3] == ["Odd " + "p" * 60, "<i>", "-1 × " + "H" * 40]
     row.get_by_role("gridcell").nth(1).click()
     details = view.get_by_role("complementary", name="Details of the offer")
     expect(details).to_contain_text("<i>")

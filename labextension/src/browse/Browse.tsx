@@ -59,11 +59,12 @@ export function Browse(props: IBrowseProps): JSX.Element {
   );
 
   // On the map a site is found whether or not another is chosen there.
+  // In whatever order, so a sort leaves the map as it is.
   const { site } = filter;
   const foundSites = useMemo(() => {
-    const anySite = site ? find(inOrder, { ...filter, site: '' }) : found;
-    return new Set(anySite.rows.map(each => each.site.id));
-  }, [inOrder, found, filter, site]);
+    const anySite = site ? find(rows, { ...filter, site: '' }) : found;
+    return new Set(anySite.rows.map(each => each.site));
+  }, [rows, filter]);
   const alone = site ? model.sites.find(each => each.id === site) : undefined;
 
   useLayoutEffect(() => {

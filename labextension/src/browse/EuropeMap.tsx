@@ -1,5 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { type KeyboardEvent, memo, useMemo, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  memo,
+  useCallback,
+  useMemo,
+  useRef,
+  useState
+} from 'react';
 
 import { countryName } from '../format';
 import type { ISite } from '../wire';
@@ -13,7 +20,7 @@ export interface IEuropeMapProps {
   /** The site whose offers the table shows alone, or ''. */
   readonly site: string;
   /** Sites with an offer that is all that is asked for. */
-  readonly found: ReadonlySet<string>;
+  readonly found: ReadonlySet<ISite>;
   readonly trans: TranslationBundle;
   readonly onChoose: (site: string) => void;
 }
@@ -40,24 +47,27 @@ export const EuropeMap = memo(function EuropeMap(
     all.find(mark => mark.site.id === chosen) ??
     all[0];
 
-  const onKeyDown = (event: KeyboardEvent, mark: IMark) => {
-    if (event.key === 'Enter' || event.key === ' ') {
-      event.preventDefault();
-      onChoose(mark.site.id);
-      return;
-    }
-    const next = step(all, mark, event.key);
-    if (next) {
-      event.preventDefault();
-      event.stopPropagation();
-      setAt(next.site.id);
-      svg.current
-        ?.querySelector<SVGGElement>(
-          `[data-mark="${CSS.escape(next.site.id)}"]`
-        )
-        ?.focus();
-    }
-  };
+  const onKeyDown = useCallback(
+    (event: KeyboardEvent, mark: IMark) => {
+      if (event.key === 'Enter' || event.key === ' ') {
+        event.preventDefault();
+        onChoose(mark.site.id);
+        return;
+      }
+      const next = step(all, mark, event.key);
+      if (next) {
+        event.preventDefault();
+        event.stopPropagation();
+        setAt(next.site.id);
+        svg.current
+          ?.querySelector<SVGGElement>(
+            `[data-mark="${CSS.escape(next.site.id)}"]`
+          )
+          ?.focus();
+      }
+    },
+    [all, onChoose]
+  );
   const named = all.find(mark => mark.site.id === (pointed || at || chosen));
 
   return (
@@ -78,27 +88,18 @@ export const EuropeMap = memo(function EuropeMap(
           aria-hidden="true"
         />
         {all.map(mark => (
-          <g
+          <Mark
             key={mark.site.id}
-            className="jp-Continuum-mark"
-            data-mark={mark.site.id}
-            data-tone={TONES[mark.access]}
-            data-found={found.has(mark.site.id)}
-            role="button"
-            aria-pressed={mark.site.id === chosen}
-            aria-label={nameOf(mark, trans)}
-            tabIndex={mark === stop ? 0 : -1}
-            transform={`translate(${Math.round(mark.x)} ${Math.round(mark.y)})`}
-            onClick={() => onChoose(mark.site.id)}
-            onKeyDown={event => onKeyDown(event, mark)}
-            onFocus={() => setAt(mark.site.id)}
-            onBlur={() => setAt('')}
-            onPointerEnter={() => setPointed(mark.site.id)}
-            onPointerLeave={() => setPointed('')}
-          >
-            <circle className="jp-Continuum-markTarget" r={38} />
-            <path d={shape(mark.access, mark.radius)} />
-          </g>
+            mark={mark}
+            isFound={found.has(mark.site)}
+            isChosen={mark.site.id === chosen}
+            isStop={mark === stop}
+            trans={trans}
+            onChoose={onChoose}
+            onKeyDown={onKeyDown}
+            onFocus={setAt}
+            onPoint={setPointed}
+          />
         ))}
         {named && <Label mark={named} />}
       </svg>
@@ -110,19 +111,14 @@ export const EuropeMap = memo(function EuropeMap(
           </h3>
           <ul className="jp-Continuum-mapRest">
             {rest.map(site => (
-              <li key={site.id}>
-                <button
-                  type="button"
-                  className="jp-Continuum-mapSite"
-                  aria-pressed={site.id === chosen}
-                  data-found={found.has(site.id)}
-                  title={accessWord(siteAccess(site.state), trans)}
-                  onClick={() => onChoose(site.id)}
-                >
-                  <Sign of={siteAccess(site.state)} />
-                  <span>{site.name}</span>
-                </button>
-              </li>
+              <Unplaced
+                key={site.id}
+                site={site}
+                isFound={found.has(site)}
+                isChosen={site.id === chosen}
+                trans={trans}
+                onChoose={onChoose}
+              />
             ))}
           </ul>
         </>
@@ -131,6 +127,70 @@ export const EuropeMap = memo(function EuropeMap(
         {trans.__('Outline: Natural Earth. Places are approximate.')}
       </p>
     </section>
+  );
+});
+
+/** Drawn again when it changes: a letter in the filter changes few of many. */
+const Mark = memo(function Mark(props: {
+  readonly mark: IMark;
+  readonly isFound: boolean;
+  readonly isChosen: boolean;
+  readonly isStop: boolean;
+  readonly trans: TranslationBundle;
+  readonly onChoose: (site: string) => void;
+  readonly onKeyDown: (event: KeyboardEvent, mark: IMark) => void;
+  readonly onFocus: (site: string) => void;
+  readonly onPoint: (site: string) => void;
+}): JSX.Element {
+  const { mark, trans, onFocus, onPoint } = props;
+  const { id } = mark.site;
+  return (
+    <g
+      className="jp-Continuum-mark"
+      data-mark={id}
+      data-tone={TONES[mark.access]}
+      data-found={props.isFound}
+      role="button"
+      aria-pressed={props.isChosen}
+      aria-label={nameOf(mark, trans)}
+      tabIndex={props.isStop ? 0 : -1}
+      transform={`translate(${Math.round(mark.x)} ${Math.round(mark.y)})`}
+      onClick={() => props.onChoose(id)}
+      onKeyDown={event => props.onKeyDown(event, mark)}
+      onFocus={() => onFocus(id)}
+      onBlur={() => onFocus('')}
+      onPointerEnter={() => onPoint(id)}
+      onPointerLeave={() => onPoint('')}
+    >
+      <circle className="jp-Continuum-markTarget" r={38} />
+      <path d={shape(mark.access, mark.radius)} />
+    </g>
+  );
+});
+
+/** A site whose place is not known. */
+const Unplaced = memo(function Unplaced(props: {
+  readonly site: ISite;
+  readonly isFound: boolean;
+  readonly isChosen: boolean;
+  readonly trans: TranslationBundle;
+  readonly onChoose: (site: string) => void;
+}): JSX.Element {
+  const { site, trans } = props;
+  return (
+    <li>
+      <button
+        type="button"
+        className="jp-Continuum-mapSite"
+        aria-pressed={props.isChosen}
+        data-found={props.isFound}
+        title={accessWord(siteAccess(site.state), trans)}
+        onClick={() => props.onChoose(site.id)}
+      >
+        <Sign of={siteAccess(site.state)} />
+        <span>{site.name}</span>
+      </button>
+    </li>
   );
 });
 

@@ -12,7 +12,8 @@ import {
 } from 'react';
 
 import type { IColumn } from './columns';
-import { type ICellAt, LINE, Lines } from './lines';
+import { type ICellAt, LINE } from './line';
+import { Lines } from './lines';
 import type { IOrder } from './order';
 import { PICK_WIDTH, places } from './places';
 import type { IFilter, IRow } from './rows';
@@ -212,7 +213,7 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
               {trans.__('Chosen for the launch')}
             </span>
           </div>
-          {shown.map(({ column: each, left, width }, index) => {
+          {shown.map(({ column: each, width }, index) => {
             const on = order.column === each.id;
             return (
               <div
@@ -220,7 +221,7 @@ export const Table = memo(function Table(props: ITableProps): JSX.Element {
                 id={`${id}--1-${index + 1}`}
                 role="columnheader"
                 title={each.hint}
-                style={{ left, width }}
+                style={{ width }}
                 data-numeric={each.numeric}
                 data-active={row < 0 && column === index + 1}
                 aria-sort={

@@ -173,6 +173,20 @@ describe('sorting', () => {
       'x/unknown'
     ]);
   });
+
+  it('leaves equal rows in order, either way and again', () => {
+    const of = rows([
+      offer('x/2', { price_eur: price(2) }),
+      offer('x/1', { price_eur: price(1) }),
+      offer('x/2b', { price_eur: price(2) })
+    ]);
+    for (let again = 0; again < 2; again++) {
+      const up = sorted(of, column('price'), false);
+      expect(ids(up)).toEqual(['x/1', 'x/2', 'x/2b']);
+      const down = sorted(of, column('price'), true);
+      expect(ids(down)).toEqual(['x/2', 'x/2b', 'x/1']);
+    }
+  });
 });
 
 describe('a cell', () => {

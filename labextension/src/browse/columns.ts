@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import * as format from '../format';
 import type { IAmount, IOffer } from '../wire';
-import { access, ACCESS_ORDER, accessWord } from './access';
+import { type Access, access, ACCESS_ORDER, accessWord } from './access';
 import { hasNoGpu, type IRow } from './rows';
 
 /**
@@ -47,6 +47,21 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
             ? 'unverified'
             : 'known'
         };
+  // Translated once: there are as many cells as offers.
+  const accessCells = new Map<Access, ICell>();
+  const accessCell = (of: Access): ICell => {
+    const cell = accessCells.get(of) ?? {
+      text: accessWord(of, trans),
+      certainty: of === 'unknown' ? 'unknown' : 'known'
+    };
+    accessCells.set(of, cell);
+    return cell;
+  };
+  const noGpu: ICell = { text: trans.__('none'), certainty: 'none' };
+  const billed = {
+    whole: trans.__('whole nodes'),
+    byPart: trans.__('by part')
+  };
   return [
     {
       id: 'site',
@@ -86,10 +101,7 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
       width: 134,
       rank: 1,
       key: row => ACCESS_ORDER[access(row)],
-      cell: row => ({
-        text: accessWord(access(row), trans),
-        certainty: access(row) === 'unknown' ? 'unknown' : 'known'
-      })
+      cell: row => accessCell(access(row))
     },
     {
       id: 'gpu',
@@ -102,7 +114,7 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
       cell: ({ offer }) => {
         const model = offer.gpu_model ?? offer.gpu_vendor;
         if (hasNoGpu(offer)) {
-          return { text: trans.__('none'), certainty: 'none' };
+          return noGpu;
         }
         return value(
           { offer } as IRow,
@@ -262,7 +274,7 @@ export function columns(trans: TranslationBundle): readonly IColumn[] {
         whole === null
           ? UNKNOWN
           : {
-              text: whole ? trans.__('whole nodes') : trans.__('by part'),
+              text: whole ? billed.whole : billed.byPart,
               certainty: 'known'
             }
     },
@@ -327,8 +339,13 @@ function unitsCell({ kind, value }: IAmount, unit: string): ICell {
   return amountCell(kind, `${short(value ?? 0)} ${named}`);
 }
 
+// Made once, since that takes longer than to use it.
+const threeDigits = new Intl.NumberFormat(undefined, {
+  maximumSignificantDigits: 3
+});
+
 function short(value: number): string {
-  return value.toLocaleString(undefined, { maximumSignificantDigits: 3 });
+  return threeDigits.format(value);
 }
 
 function whole(value: number | null): string | null {

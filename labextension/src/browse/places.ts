@@ -7,10 +7,9 @@ const SCROLLBAR = 18;
 /** Columns that take the room that is left. */
 const FLEXIBLE = ['site', 'gpu', 'jurisdiction'];
 
-/** A column and where it lies, in pixels. */
+/** A column and its width in pixels; they lie beside each other. */
 export interface IPlace {
   readonly column: IColumn;
-  readonly left: number;
   readonly width: number;
 }
 
@@ -25,11 +24,8 @@ export function places(
     some.reduce((total, column) => total + column.width, 0);
   const flexible = shown.filter(column => FLEXIBLE.includes(column.id));
   const over = Math.max(0, room - sum(shown)) / sum(flexible);
-  let left = PICK_WIDTH;
   return shown.map(column => {
     const share = flexible.includes(column) ? column.width * over : 0;
-    const place = { column, left, width: Math.floor(column.width + share) };
-    left += place.width;
-    return place;
+    return { column, width: Math.floor(column.width + share) };
   });
 }

@@ -48,7 +48,6 @@ export interface IFound {
 
 /** Rows of the sites that did not change: an event changes one. */
 const rowsOfSite = new WeakMap<ISite, readonly IRow[]>();
-const countryNames = new Map<string, string>();
 
 /** Every offer there is, as rows. */
 export function rowsOf(sites: readonly ISite[]): readonly IRow[] {
@@ -71,7 +70,7 @@ function rowOf(site: ISite, offer: IOffer): IRow {
       offer.id,
       site.operator,
       country,
-      country && nameOf(country),
+      country && countryName(country),
       offer.gpu_vendor,
       offer.gpu_model,
       offer.cpu_architecture
@@ -80,12 +79,6 @@ function rowOf(site: ISite, offer: IOffer): IRow {
       .join(' ')
       .toLowerCase()
   };
-}
-
-function nameOf(country: string): string {
-  const name = countryNames.get(country) ?? countryName(country);
-  countryNames.set(country, name);
-  return name;
 }
 
 /** null: nothing speaks against it, but something that is asked for is not known of it. */
