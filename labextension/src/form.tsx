@@ -1,4 +1,5 @@
 import { type Dialog, ReactWidget } from '@jupyterlab/apputils';
+import type { Message } from '@lumino/messaging';
 import { useId } from 'react';
 
 /** What a dialog was answered; null when it was put aside. */
@@ -17,6 +18,12 @@ export class FormBody
   getValue(): FormData {
     const form = this.node.querySelector('form');
     return form ? new FormData(form) : new FormData();
+  }
+
+  /** JupyterLab's own dialogs are half as high as a page, and show no scroll bar. */
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.parent?.addClass('jp-Continuum-dialogBox');
   }
 
   protected render(): JSX.Element {

@@ -45,7 +45,9 @@ def test_an_unknown_claim_is_accepted_by_name_and_only_then_launched(
     dialog = open_dry_run(lab)
     expect(dialog.get_by_role("alert")).to_contain_text("Accept it, or choose")
     expect(dialog.get_by_role("button", name="Launch")).to_have_count(0)
-    dialog.get_by_role("checkbox", name=f"Accept {CLAIM}").check()
+    accept = dialog.get_by_role("checkbox", name=f"Accept {CLAIM}")
+    expect(accept).to_be_in_viewport()
+    accept.check()
     findings = [dict(each) for each in sample.DRY_RUN["policy"]]
     findings[1] |= {"verdict": "accepted", "said": "You took it as it is."}
     broker.answers["dry_run"] = sample.DRY_RUN | {"policy": findings, "refusal": ""}
