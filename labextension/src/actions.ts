@@ -8,6 +8,9 @@ import { PromiseDelegate } from '@lumino/coreutils';
 import type { IActions } from './components/context';
 import * as connecting from './connecting';
 import * as dialogs from './dialogs';
+import { fetchTo } from './files/fetching';
+import type { FilesModel, IRemote } from './files/model';
+import { folderHere } from './files/view';
 import { messageOf } from './model';
 import { insertCode } from './notebook/attaching';
 import { attachingCode, openingCode } from './notebook/code';
@@ -19,6 +22,7 @@ import type {
   ICluster,
   IDataset,
   IDraft,
+  IFetch,
   IGroup,
   IPrompt,
   ISite,
@@ -43,6 +47,7 @@ export interface IShell {
 export class Actions implements IActions {
   constructor(
     private readonly model: IContinuumModel,
+    private readonly files: FilesModel,
     private readonly notebooks: INotebookTracker | null,
     private readonly trans: TranslationBundle,
     private readonly shell: IShell
@@ -127,6 +132,21 @@ export class Actions implements IActions {
 
   insertOpening(dataset: IDataset): void {
     void this.reporting(() => this.insert(openingCode(dataset)));
+  }
+
+  fetchFile(file: IRemote): void {
+    const folder = folderHere(this.shell.folder());
+    void this.reporting(() => fetchTo(folder, file, this.files, this.trans));
+  }
+
+  stopFetch(fetch: IFetch): void {
+    void this.reporting(() => this.files.stop(fetch.id));
+  }
+
+  lookForFetches(): void {
+    void this.reporting(async () => {
+      await this.files.look();
+    });
   }
 
   dragCell(cluster: ICluster, pressed: PointerEvent): void {

@@ -11,6 +11,9 @@ import type {
   IDevice,
   IDraft,
   IDryRun,
+  IFetch,
+  IFile,
+  IFiles,
   IFinding,
   IGroup,
   IGroupDryRun,
@@ -163,6 +166,25 @@ export const isDataset = record<IDataset>(
     jurisdiction: isTold,
     size_gb: isTold
   }
+);
+
+const isFlag: Check<boolean> = value => typeof value === 'boolean';
+
+export const isFiles = record<IFiles>(['site', 'path'], {
+  files: listOf(
+    record<IFile>(['name', 'kind'], {
+      size: orNone(isNumber),
+      modified: orNone(isText),
+      fetchable: isFlag,
+      opens: isFlag
+    })
+  ),
+  above: orNone(isText)
+});
+
+export const isFetch = record<IFetch>(
+  ['id', 'site', 'path', 'target', 'state', 'reason'],
+  { done: isNumber, total: orNone(isNumber) }
 );
 
 export const isPrompt = record<IPrompt>([

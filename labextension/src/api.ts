@@ -2,7 +2,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import * as answers from './answers';
-import type { IContinuumApi, ISweepApi } from './tokens';
+import type { IContinuumApi, IFilesApi, ISweepApi } from './tokens';
 import type {
   IAssociation,
   IClaim,
@@ -10,6 +10,8 @@ import type {
   IDataset,
   IDraft,
   IDryRun,
+  IFetch,
+  IFiles,
   IPlan,
   IProfile,
   IPrompt,
@@ -31,8 +33,8 @@ export class ContinuumError extends Error {
   }
 }
 
-/** The routes of `jupyter_continuum/server/routes.py` and `sweeps.py`. */
-export class ContinuumApi implements IContinuumApi, ISweepApi {
+/** The routes of `jupyter_continuum/server/routes.py`, `fetches.py` and `sweeps.py`. */
+export class ContinuumApi implements IContinuumApi, IFilesApi, ISweepApi {
   constructor(private readonly settings: ServerConnection.ISettings) {}
 
   async sites(retired: boolean): Promise<ISite[]> {
@@ -210,6 +212,33 @@ export class ContinuumApi implements IContinuumApi, ISweepApi {
       path,
       since
     });
+  }
+
+  async files(site: string, path: string): Promise<IFiles> {
+    return this.ask(answers.isFiles, 'POST', ['sites', site, 'files'], {
+      path
+    });
+  }
+
+  async fetch(
+    site: string,
+    path: string,
+    folder: string,
+    force: boolean
+  ): Promise<IFetch> {
+    return this.ask(answers.isFetch, 'POST', ['sites', site, 'fetch'], {
+      path,
+      folder,
+      force
+    });
+  }
+
+  async fetches(): Promise<IFetch[]> {
+    return this.ask(answers.listOf(answers.isFetch), 'GET', ['fetches']);
+  }
+
+  async stopFetching(id: string): Promise<void> {
+    await this.ask(anything, 'DELETE', ['fetches', id]);
   }
 
   private async ask<T>(

@@ -12,6 +12,7 @@ const KINDS: readonly string[] = [
   'cluster-gone',
   'prompt',
   'prompt-gone',
+  'fetch',
   'broker',
   'failure'
 ] satisfies Change['kind'][];

@@ -17,11 +17,14 @@ import { ContinuumApi } from './api';
 import { addBrowsing } from './browsing';
 import { tellExpiry } from './expiry';
 import { changeOf } from './changes';
+import { tellFetched } from './files/fetching';
+import { FilesModel } from './files/model';
 import { addCommands, CommandIDs } from './commands';
 import { ContinuumModel } from './model';
 import { ContinuumPanel } from './panel';
 import { notebookPlugin } from './notebook/plugin';
 import { addPanes } from './panes';
+import { siteName } from './select';
 import { statusPlugin } from './statusbar';
 import { sweepsPlugin } from './sweep/opening';
 import { IContinuumModel } from './tokens';
@@ -86,7 +89,26 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { commands, serviceManager } = app;
-    const actions = new Actions(model, notebooks, trans, {
+    const siteFiles = new FilesModel(
+      new ContinuumApi(serviceManager.serverSettings)
+    );
+    serviceManager.events.stream.connect((_, event) => {
+      const change = changeOf(event);
+      if (change !== null) {
+        siteFiles.apply(change);
+      }
+    });
+    const showFile = async (path: string) => {
+      await files?.model.refresh();
+      await commands.execute('filebrowser:go-to-path', { path });
+    };
+    tellFetched(
+      siteFiles,
+      id => siteName(model.sites, id),
+      path => void showFile(path),
+      trans
+    );
+    const actions = new Actions(model, siteFiles, notebooks, trans, {
       contents: serviceManager.contents,
       openBrowse: () => void commands.execute(CommandIDs.browse),
       openPanel: () => void commands.execute(CommandIDs.openPanel),
@@ -100,6 +122,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     const panel = new ContinuumPanel({
       endsWithContainer,
       model,
+      files: siteFiles,
       actions,
       trans
     });

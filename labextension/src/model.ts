@@ -342,6 +342,8 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
       case 'failure':
         this._failed.emit(change.message);
         break;
+      case 'fetch': // FilesModel takes it
+        break;
     }
   }
 

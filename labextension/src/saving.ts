@@ -48,7 +48,7 @@ async function exists(
   }
 }
 
-async function mayReplace(
+export async function mayReplace(
   path: string,
   trans: TranslationBundle
 ): Promise<boolean> {

@@ -9,6 +9,8 @@ import type {
   IDataset,
   IDraft,
   IDryRun,
+  IFetch,
+  IFiles,
   IPlan,
   IProfile,
   IPrompt,
@@ -58,6 +60,22 @@ export interface IContinuumApi {
 export interface ISweepApi {
   /** All of it, or with `since` what an earlier answer did not have. */
   sweep(path: string, since: string): Promise<ISweepView>;
+}
+
+/** What asks the server about files at sites. */
+export interface IFilesApi {
+  /** A folder; '' for where a login would be. */
+  files(site: string, path: string): Promise<IFiles>;
+  /** Begin to bring a file to a folder below the server's root. */
+  fetch(
+    site: string,
+    path: string,
+    folder: string,
+    force: boolean
+  ): Promise<IFetch>;
+  /** On their way, and the last that ended. */
+  fetches(): Promise<IFetch[]>;
+  stopFetching(id: string): Promise<void>;
 }
 
 /** One line of what is about to be launched. */

@@ -292,6 +292,44 @@ export interface IDataset {
   readonly size_gb: ITold | null;
 }
 
+/** One entry of a folder at a site. */
+export interface IFile {
+  readonly name: string;
+  readonly kind: string;
+  readonly size: number | null;
+  readonly modified: string | null;
+  readonly fetchable: boolean;
+  /** It is a folder, or may lead to one. */
+  readonly opens: boolean;
+}
+
+/** A folder at a site, folders first. */
+export interface IFiles {
+  readonly site: string;
+  readonly path: string;
+  readonly files: readonly IFile[];
+  /** There are more than are listed. */
+  readonly more: boolean;
+  /** The folder that holds it; null where none is known. */
+  readonly above: string | null;
+}
+
+/** A file on its way here. */
+export interface IFetch {
+  readonly id: string;
+  readonly site: string;
+  /** There. */
+  readonly path: string;
+  /** Here, as the file browser has it. */
+  readonly target: string;
+  readonly state: FetchState;
+  readonly reason: string;
+  readonly done: number;
+  readonly total: number | null;
+}
+
+export type FetchState = 'running' | 'done' | 'stopped' | 'failed';
+
 export interface IPrompt {
   readonly id: string;
   readonly kind: string;
@@ -460,6 +498,13 @@ export type Change =
       readonly kind: 'broker';
       readonly state: 'ready' | 'lost';
       readonly message?: string;
+    }
+  | {
+      readonly kind: 'fetch';
+      readonly id: string;
+      readonly state: FetchState;
+      readonly done: number;
+      readonly total: number | null;
     }
   | { readonly kind: 'failure'; readonly message: string };
 

@@ -23,7 +23,14 @@ from jupyter_continuum.broker.messages.clusters import (
     WorkerState,
     WorkerView,
 )
-from jupyter_continuum.broker.messages.datasets import DatasetView, ResidencyView, ToldView
+from jupyter_continuum.broker.messages.datasets import (
+    DatasetView,
+    FetchView,
+    FilesView,
+    FileView,
+    ResidencyView,
+    ToldView,
+)
 from jupyter_continuum.broker.messages.environments import ParityRow, ParityView
 from jupyter_continuum.broker.messages.policy import FindingView, PolicyView
 from jupyter_continuum.broker.messages.probes import ReachRow, ReachView
@@ -69,6 +76,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "ICluster": ClusterView,
     "IDataset": DatasetView,
     "ITold": ToldView,
+    "IFile": FileView,
+    "IFiles": FilesView,
+    "IFetch": FetchView,
     "IPrompt": PromptView,
     "IFinding": FindingView,
     "IPolicyView": PolicyView,

@@ -1,5 +1,5 @@
 import { codeIcon } from '@jupyterlab/ui-components';
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 
 import { sourceOf as from, told } from '../format';
 import { messageOf } from '../model';
@@ -8,12 +8,27 @@ import { siteName } from '../select';
 import { usePanel } from './context';
 import { IconButton } from './IconButton';
 import { Section } from './Section';
+import { useModel } from './useModel';
 
-/** Data sets that are known; asked for when somebody unfolds it. */
+/** Its code is loaded when somebody unfolds the section. */
+const Files = lazy(() => import('../files/Files'));
+
+/** Files at sites, and data sets that are known; asked for when somebody unfolds it. */
 export function Data(): JSX.Element {
-  const { trans } = usePanel();
+  const { files, trans } = usePanel();
+  useModel(files);
+  const coming = files.fetches.length;
   return (
-    <Section className="jp-Continuum-data" title={trans.__('Data')} folded>
+    <Section
+      className="jp-Continuum-data"
+      title={trans.__('Data')}
+      summary={coming ? trans._n('%1 file comes', '%1 files come', coming) : ''}
+      folded
+    >
+      <Suspense fallback={null}>
+        <Files />
+      </Suspense>
+      <h3 className="jp-Continuum-listTitle">{trans.__('Data sets')}</h3>
       <Datasets />
     </Section>
   );

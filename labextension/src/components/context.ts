@@ -1,10 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { createContext, useContext } from 'react';
 
+import type { FilesModel, IRemote } from '../files/model';
 import type { IContinuumModel } from '../tokens';
 import type {
   ICluster,
   IDataset,
+  IFetch,
   IGroup,
   IPrompt,
   ISite,
@@ -32,6 +34,11 @@ export interface IActions {
   dragCell(cluster: ICluster, pressed: PointerEvent): void;
   /** Put a cell that opens it into the notebook. */
   insertOpening(dataset: IDataset): void;
+  /** Bring it to the folder that the file browser shows. */
+  fetchFile(file: IRemote): void;
+  stopFetch(fetch: IFetch): void;
+  /** Ask what is on its way. */
+  lookForFetches(): void;
   openDashboard(cluster: ICluster): void;
   openWorker(cluster: ICluster, worker: IWorker): void;
   /** Choose plots of its dashboard and open each as a tab. */
@@ -53,6 +60,7 @@ export interface IPanelContext {
   /** Clusters end with the container that this server is in. */
   readonly endsWithContainer: boolean;
   readonly model: IContinuumModel;
+  readonly files: FilesModel;
   readonly actions: IActions;
   readonly trans: TranslationBundle;
 }

@@ -1,9 +1,10 @@
+import type { ISignal } from '@lumino/signaling';
 import { useEffect, useReducer } from 'react';
 
-import type { IContinuumModel } from '../tokens';
-
 /** Render again whenever the model says that something changed. */
-export function useModel(model: IContinuumModel): void {
+export function useModel(model: {
+  readonly stateChanged: ISignal<unknown, void>;
+}): void {
   const [, again] = useReducer((count: number) => count + 1, 0);
   useEffect(() => {
     model.stateChanged.connect(again);
