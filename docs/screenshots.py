@@ -77,6 +77,11 @@ def run_lesson(page: Page) -> None:
     # It stays, as a busy kernel may not; while cells run it says "Executed 2/9 cells".
     ran = page.locator(".jp-Notebook-ExecutionIndicator")
     expect(ran).to_contain_text(re.compile(r"Executed \d+ cells"))
+    # The lesson has closed its client by now, and a picture is of work.
+    choice = page.get_by_role("button", name="Cluster of this notebook")
+    choice.click()
+    page.get_by_role("menuitem", name=re.compile(r"^demo \(")).click()
+    expect(choice).to_have_text("demo")
     plot = page.locator(".jp-OutputArea-output img").first
     page.locator(".jp-NotebookPanel").hover()
     for _ in range(100):  # a notebook holds only those cells that are in view
