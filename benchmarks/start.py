@@ -3,9 +3,20 @@
     python benchmarks/start.py [ROUNDS]
 
 Needs Chromium. Starts with and without the extension are taken in turns, on two servers of which
-one has all other extensions; a start ends when JupyterLab says that it has restored its layout. The
-browser's cache is cold at each. A change is timed from the broker's write to its socket to the
-frame that shows it, at a cluster with 200 workers. The broker is the tests' double.
+one has all other extensions. The browser's cache is cold at each. By the clock, to the layout that
+JupyterLab says it has restored, starts differ by more than the limit; so what is compared is CPU,
+which whoever else works on the machine takes little part in:
+
+- of the page's main thread in that time (Chromium's thread ticks);
+- the same by what was run, in starts of their own: the share of a profiler's samples that have a
+  function of the extension on their stack, of that CPU; until the network is idle, so what the
+  extension puts off is in it;
+- of the Jupyter server while it sets itself up, with all extensions it has, in a new process each
+  time, with the server extension and without.
+
+Beside a difference stands the interval of its median with 95 % confidence, from pairs drawn again.
+A change is timed from the broker's write to its socket to the frame that shows it, at a cluster
+with 200 workers. The broker is the tests' double.
 """
 
 from __future__ import annotations
@@ -14,14 +25,16 @@ import copy
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
-from record import save, spread
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from record import interval, save, spread
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
@@ -33,6 +46,16 @@ from tests.server.broker_double import BrokerDouble  # noqa: E402
 from tests.server.jupyter_process import TOKEN, JupyterServer  # noqa: E402
 
 WORKERS = 200
+SERVERS = 3
+"""A round; they take a second each."""
+OURS = "/extensions/jupyter-continuum/"
+SERVE = """
+import sys, time
+from jupyterlab.labapp import LabApp
+began = time.process_time()
+LabApp.initialize_server(argv=sys.argv[1:])
+print(time.process_time() - began, "jupyter_continuum.server.app" in sys.modules)
+"""
 STARTED = """async () => {
     await window.jupyterapp.restored;
     return performance.now();
@@ -54,15 +77,71 @@ def others(folder: Path) -> Path:
     return folder
 
 
-def milliseconds_to_start(browser: Browser, server: JupyterServer) -> float:
-    """From the navigation to the restored layout, in a browser context that has nothing yet."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Milliseconds of one start."""
+
+    clock: float
+    """From the navigation to the restored layout."""
+    cpu: float
+    """Of the page's main thread in that time."""
+    ours: float
+    """The same with a function of the extension on the stack, until the network is idle; 0 where
+    nobody looked."""
+
+
+def start(browser: Browser, server: JupyterServer, *, profiled: bool = False) -> Start:
+    """In a browser context that has nothing yet."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    chromium = context.new_cdp_session(page)
+    chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
+    if profiled:
+        chromium.send("Profiler.enable")
+        chromium.send("Profiler.setSamplingInterval", {"interval": 250})
+        chromium.send("Profiler.start")
     page.goto(server.url(f"lab?reset&token={TOKEN}"))
     page.wait_for_function("() => window.jupyterapp !== undefined")
-    milliseconds: float = page.evaluate(STARTED)
+    clock: float = page.evaluate(STARTED)
+    cpu = cpu_so_far(chromium)
+    ours = 0.0
+    if profiled:
+        page.wait_for_load_state("networkidle")
+        ours = cpu_so_far(chromium) * share_of_ours(chromium)
     context.close()
-    return milliseconds
+    return Start(clock, cpu, ours)
+
+
+def cpu_so_far(chromium: CDPSession) -> float:
+    """Milliseconds of the page's main thread."""
+    metrics = chromium.send("Performance.getMetrics")["metrics"]
+    seconds: float = next(each["value"] for each in metrics if each["name"] == "TaskDuration")
+    return 1000 * seconds
+
+
+def share_of_ours(chromium: CDPSession) -> float:
+    """Of the profiler's samples in which something ran."""
+    profile = chromium.send("Profiler.stop")["profile"]
+    parents = {child: node["id"] for node in profile["nodes"] for child in node.get("children", ())}
+    frames = {node["id"]: node["callFrame"] for node in profile["nodes"]}
+    ours: set[int] = set()
+    for node in frames:  # a parent comes before its children
+        if OURS in frames[node]["url"] or parents.get(node) in ours:
+            ours.add(node)
+    busy = [it for it in profile["samples"] if frames[it]["functionName"] != "(idle)"]
+    return sum(it in ours for it in busy) / len(busy)
+
+
+def cpu_to_serve(folder: Path, name: str) -> float:
+    """Milliseconds of CPU in which a new Jupyter server loads its extensions."""
+    off = {"jupyter_scheduler": False} | ({} if name == "with" else {"jupyter_continuum": False})
+    own = {each: str(folder / "serve") for each in ("HOME", "JUPYTER_CONFIG_DIR")}
+    asked = ["--allow-root", "--ServerApp.port=0", f"--ServerApp.jpserver_extensions={off}"]
+    command = [sys.executable, "-c", SERVE, *asked]
+    done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=True)
+    seconds, loaded = done.stdout.split()[-2:]
+    assert loaded == str(name == "with")
+    return 1000 * float(seconds)
 
 
 def asks_for_ours(browser: Browser, server: JupyterServer) -> bool:
@@ -73,7 +152,7 @@ def asks_for_ours(browser: Browser, server: JupyterServer) -> bool:
     page.goto(server.url(f"lab?reset&token={TOKEN}"))
     page.wait_for_function("() => window.jupyterapp !== undefined")
     page.close()
-    return any("/extensions/jupyter-continuum/" in url for url in asked)
+    return any(OURS in url for url in asked)
 
 
 def large() -> dict[str, Any]:
@@ -95,6 +174,16 @@ def milliseconds_to_show(page: Page, broker: BrokerDouble, number: int) -> float
     return shown - told
 
 
+def compared(milliseconds: dict[str, list[float]]) -> dict[str, Any]:
+    pairs = zip(milliseconds["with"], milliseconds["without"], strict=True)
+    added = [a - b for a, b in pairs]
+    return {
+        "with": spread(milliseconds["with"]),
+        "without": spread(milliseconds["without"]),
+        "added": spread(added) | {"interval": interval(added)},
+    }
+
+
 def main(rounds: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="jc-bench-"))
     os.environ |= {"JUPYTER_DATA_DIR": str(folder / "data"), "XDG_RUNTIME_DIR": ""}
@@ -105,7 +194,9 @@ def main(rounds: int) -> None:
         "with": start_lab(folder / "with", folder / "data"),
         "without": start_lab(folder / "without", folder / "data", arguments=[only]),
     }
-    starts: dict[str, list[float]] = {"with": [], "without": []}
+    starts: dict[str, list[Start]] = {"with": [], "without": []}
+    serving: dict[str, list[float]] = {"with": [], "without": []}
+    profiles: list[float] = []
     changes: list[float] = []
     try:
         with sync_playwright() as playwright:
@@ -113,13 +204,15 @@ def main(rounds: int) -> None:
                 executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
             )
             for server in servers.values():
-                milliseconds_to_start(browser, server)  # the server's own first time
+                start(browser, server)  # the server's own first time
             assert asks_for_ours(browser, servers["with"])
             assert not asks_for_ours(browser, servers["without"])
             for number in range(rounds):
                 order = list(servers) if number % 2 else list(servers)[::-1]
                 for name in order:
-                    starts[name].append(milliseconds_to_start(browser, servers[name]))
+                    starts[name].append(start(browser, servers[name]))
+                    serving[name] += [cpu_to_serve(folder, name) for _ in range(SERVERS)]
+                profiles.append(start(browser, servers["with"], profiled=True).ours)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             lab = Lab(page, servers["with"])
             lab.open()
@@ -131,11 +224,13 @@ def main(rounds: int) -> None:
             server.close()
         broker.close()
         shutil.rmtree(folder, ignore_errors=True)
-    added = [a - b for a, b in zip(starts["with"], starts["without"], strict=True)]
+    clocks = {name: [each.clock for each in those] for name, those in starts.items()}
+    cpus = {name: [each.cpu for each in those] for name, those in starts.items()}
     found = {
-        "start_with": spread(starts["with"]),
-        "start_without": spread(starts["without"]),
-        "added_to_start": spread(added),
+        "start_by_the_clock": compared(clocks),
+        "cpu_of_the_page": compared(cpus),
+        "cpu_in_the_extension": spread(profiles) | {"interval": interval(profiles)},
+        "cpu_of_the_server": compared(serving),
         "change_shown": spread(changes),
     }
     print(json.dumps(found, indent=2))
