@@ -53,7 +53,8 @@ from jupyter_continuum.planning.policy import Policy
 from jupyter_continuum.runs.sweep.view import SweepRow, SweepView
 from jupyter_continuum.sites.profile import PodFlavour, Profile, SshLogin
 
-WIRE = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
+SOURCE = Path(__file__).resolve().parents[2] / "labextension" / "src"
+WIRE = "".join(path.read_text() for path in sorted((SOURCE / "wire").glob("*.ts")))
 
 MODELS: dict[str, type[BaseModel]] = {
     "IAmount": AmountView,
@@ -101,12 +102,12 @@ MODELS: dict[str, type[BaseModel]] = {
 
 
 def test_every_interface_is_compared() -> None:
-    assert set(re.findall(r"export interface (\w+)", WIRE.read_text())) == set(MODELS)
+    assert set(re.findall(r"export interface (\w+)", WIRE)) == set(MODELS)
 
 
 @pytest.mark.parametrize("interface", MODELS)
 def test_an_interface_names_only_fields_that_the_message_has(interface: str) -> None:
-    found = re.search(rf"export interface {interface} {{\n(.*?)\n}}", WIRE.read_text(), re.DOTALL)
+    found = re.search(rf"export interface {interface} {{\n(.*?)\n}}", WIRE, re.DOTALL)
     assert found is not None
     fields = set(re.findall(r"^  readonly (\w+)\??:", found[1], re.MULTILINE))
     assert fields
@@ -115,7 +116,7 @@ def test_an_interface_names_only_fields_that_the_message_has(interface: str) -> 
 
 @pytest.mark.parametrize("union", [SiteState, WorkerState])
 def test_a_state_has_the_same_words_on_both_sides(union: type[StrEnum]) -> None:
-    found = re.search(rf"export type {union.__name__} =(.*?);", WIRE.read_text(), re.DOTALL)
+    found = re.search(rf"export type {union.__name__} =(.*?);", WIRE, re.DOTALL)
     assert found is not None
     assert set(re.findall(r"'([\w-]+)'", found[1])) == {it.value for it in union}
 
@@ -123,13 +124,13 @@ def test_a_state_has_the_same_words_on_both_sides(union: type[StrEnum]) -> None:
 def test_the_checkout_is_of_the_version_that_is_installed() -> None:
     assert (
         f'"version": "{jupyter_continuum.__version__}"'
-        in (WIRE.parents[1] / "package.json").read_text()
+        in (SOURCE.parent / "package.json").read_text()
     )
 
 
 def test_the_panel_refuses_no_word_that_a_message_may_lack() -> None:
     """What its checks of an answer ask for is a text in every message, and never null."""
-    checks = (WIRE.parent / "answers.ts").read_text()
+    checks = (SOURCE / "answers.ts").read_text()
     found = re.findall(r"record<(\w+)>\(\s*\[(.*?)\]", checks, re.DOTALL)
     assert found
     for interface, words in found:
