@@ -43,7 +43,7 @@ def open_by_workers(place: str, format: str, readers: Readers, **kw: Any) -> Any
 
 
 def open_alone(place: str, format: str, **kw: Any) -> Any:
-    """The same by this process, and by no worker whatever computes with it: it must stay."""
+    """The same by this process, and by no worker whatever computes with it."""
     if format in ("zarr", "netcdf"):
         return open_cube(place, format, Alone(), **kw)
     if format in ENDS and "://" not in place:

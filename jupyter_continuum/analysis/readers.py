@@ -91,7 +91,7 @@ class Readers:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """This process, as what reads data that must stay where it is."""
+    """This process, as what reads data that workers cannot see, or must not."""
 
     only: str = THIS_PROCESS
 
@@ -135,12 +135,15 @@ def check_place(place: str, read_at: Sequence[str], only: str = "") -> None:
             "none: compute with the client that it was opened with."
         )
     if only and _reading_for() != only:
-        how = (
-            "open it again with this client, or compute it with scheduler='threads'"
-            if only == THIS_PROCESS
-            else "compute with that client, or open it again with this one"
+        if only == THIS_PROCESS:
+            raise AnalysisError(
+                f"{place} was opened by the notebook for itself: open it again with the client of "
+                "a cluster that has workers where it lies, or compute it with scheduler='threads'."
+            )
+        raise AnalysisError(
+            f"{place} must stay, and was opened with another client: compute with that client, or "
+            "open it again with this one."
         )
-        raise AnalysisError(f"{place} must stay, and was opened with another client: {how}.")
 
 
 def _reading_for() -> str:

@@ -41,16 +41,17 @@ def open_dataset(name: str, client: Client | None = None, **kw: Any) -> Any:
     if scheme == "python":
         return dataset.open_packaged(rest, **kw)
     place, site = record["path"] or record["url"], record["site"]
+    alone = bool(record["stays"])
     if site == HERE and HERE not in sites:
-        client = None  # of a cluster elsewhere: it lies here
+        client, alone = None, True  # of a cluster elsewhere, whose workers do not see it
     if client is None:
         if site not in (None, HERE) and record["path"]:
             raise Unknown(
                 f"{name} lies at {site} and is read by workers there: launch a cluster with one, "
                 f"then `jc.open_dataset({name!r}, client=jc.attach().get_client())`."
             )
-        open_here = dataset.open_alone if record["stays"] else dataset.open_here
-        return open_here(place, record["format"], **kw)
+        open_ = dataset.open_alone if alone else dataset.open_here
+        return open_(place, record["format"], **kw)
     at = site if record["path"] else None
     readers = Readers.of(client, name, at, only)
     return dataset.open_by_workers(place, record["format"], readers, **kw)

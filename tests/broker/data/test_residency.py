@@ -38,6 +38,9 @@ def test_a_cluster_that_has_opened_it_grows_nowhere_else(
     (config_dir() / "datasets" / "kept.yaml").write_text(
         f"id: kept\nname: Kept\nurl: file://{tmp_path}/kept.csv\nsite: south\nstays: site\n"
     )
+    (config_dir() / "datasets" / "here.yaml").write_text(
+        f"id: here\nname: Here\nurl: file://{tmp_path}/kept.csv\nsite: local\n"
+    )
     call_broker("connect", profile=emulated("north", queue_seconds=3000))
     call_broker("connect", profile=emulated("south"))
     groups = [{"offer": "north/cpu"}, {"offer": "south/cpu"}]
@@ -47,6 +50,11 @@ def test_a_cluster_that_has_opened_it_grows_nowhere_else(
     with pytest.raises(PlanRefused, match=r"group north at north.*`.* scale main north 0`"):
         jc.open_dataset("kept", client)
     assert call_broker("scale", name="main", group="north", jobs=0)["residency"] == []
+
+    here = jc.open_dataset("here").n.sum()
+    assert here.compute(scheduler="threads") == 42
+    with pytest.raises(AnalysisError, match=r"kept\.csv was opened by the notebook for itself"):
+        here.compute()  # by workers that do not see this machine's files
 
     table = jc.open_dataset("kept", client)
     assert table.n.sum().compute() == 42
