@@ -21,10 +21,6 @@ OTHER = r"kept\.csv must stay, and was opened with another client"
 SAID = "kept must stay at south: no workers but at south are let in."
 
 
-def kept_to(dask_scheduler: Any) -> list[str]:
-    return sorted(dask_scheduler.kept_to)
-
-
 def refuses_to_grow() -> None:
     with pytest.raises(PlanRefused, match=r"kept must stay at south .* another cluster for north"):
         call_broker("scale", name="main", group="north", jobs=1)
@@ -60,7 +56,7 @@ def test_a_cluster_that_has_opened_it_grows_nowhere_else(
     assert table.n.sum().compute() == 42
     with Client(processes=False, dashboard_address=None), pytest.raises(AnalysisError, match=OTHER):
         table.n.sum().compute()
-    assert client.run_on_scheduler(kept_to) == ["south"]
+    assert client.run_on_scheduler(lambda dask_scheduler: [*dask_scheduler.kept_to]) == ["south"]
     refuses_to_grow()
     call_broker("scale", name="main", group="south", jobs=1)
     view = call_broker("cluster", name="main")
