@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from jupyter_continuum.cli.kernel_transport import kernel_transport
 from jupyter_continuum.errors import ContinuumError
 
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
@@ -102,6 +103,8 @@ def command(folder: Path, port: int) -> list[str]:
         f"--LabApp.workspaces_dir={folder.parent / 'workspaces'}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    traits = kernel_transport(Path(os.environ["JUPYTER_RUNTIME_DIR"]))
+    words += [f"--KernelManager.{name}={value}" for name, value in traits.items()]
     return words + (["--allow-root"] if os.getuid() == 0 else [])
 
 

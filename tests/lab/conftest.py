@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from jupyter_continuum.broker.start import socket_path
 from tests.lab import sample
@@ -16,6 +17,19 @@ from tests.server.jupyter_process import TOKEN, JupyterServer
 CHROMIUM = Path("/usr/bin/chromium")
 SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 PATIENCE_MS = 60_000
+
+KERNEL = "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
+SEEN = f"""() => {{
+    const kernel = ({KERNEL})();
+    const shell = window.jupyterapp.shell;
+    return {{
+        current: shell.currentWidget?.id,
+        open: [...shell.widgets('main')].map(widget => widget.id),
+        dialogs: [...document.querySelectorAll('.jp-Dialog')].map(dialog => dialog.innerText),
+        kernel: kernel && [kernel.id, kernel.status, kernel.connectionStatus],
+    }};
+}}"""
+"""What a person would see of a kernel that does not come, as JSON has it."""
 
 
 @pytest.hookimpl(trylast=True)  # pytest sorts by parameters of fixtures before
@@ -154,13 +168,11 @@ class Lab:
 
     def wait_for_kernel(self) -> None:
         """Until the current notebook's kernel takes code."""
-        self.page.wait_for_function(
-            """() => {
-                const kernel = window.jupyterapp.shell.currentWidget?.sessionContext
-                    ?.session?.kernel;
-                return kernel?.status === 'idle';
-            }"""
-        )
+        try:
+            self.page.wait_for_function(f"() => ({KERNEL})()?.status === 'idle'")
+        except PlaywrightTimeout:
+            seen = self.page.evaluate(SEEN)
+            pytest.fail(f"No kernel was idle: {seen}\n{self.server.log.read_text()[-4000:]}")
 
     def run_active_cell(self) -> None:
         self.execute("notebook:run-cell-and-select-next")

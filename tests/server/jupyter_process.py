@@ -6,9 +6,11 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +56,7 @@ class JupyterServer:
         self.base = base
         self.log = home / "server.log"
         self.port = free_port()
+        self._runtime = tempfile.mkdtemp(prefix="jct-")  # short: it has the kernels' sockets
         self._command = [
             sys.executable,
             "-m",
@@ -67,6 +70,8 @@ class JupyterServer:
             f"--ServerApp.base_url={base}",
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={home}",
+            # A port chosen for a kernel may be taken before it starts; it is then never idle.
+            "--KernelManager.transport=ipc",
             *arguments,
         ]
         self._env = (
@@ -75,7 +80,7 @@ class JupyterServer:
                 "HOME": str(home),
                 "JUPYTER_CONFIG_DIR": str(home / "config"),
                 "JUPYTER_DATA_DIR": str(data),
-                "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+                "JUPYTER_RUNTIME_DIR": self._runtime,
                 "XDG_RUNTIME_DIR": "",
             }
             | dict(env or {})
@@ -84,7 +89,7 @@ class JupyterServer:
 
     def restart(self) -> None:
         """The same server in a new process, at the same address."""
-        self.close()
+        self._end()
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -140,6 +145,10 @@ class JupyterServer:
         return "; ".join(re.split(";", cookie)[0] for cookie in cookies)
 
     def close(self) -> None:
+        self._end()
+        shutil.rmtree(self._runtime, ignore_errors=True)
+
+    def _end(self) -> None:
         self._process.terminate()
         try:
             self._process.wait(30)
