@@ -31,7 +31,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from jupyter_continuum.sites.here.shell import ShellTransport
 from jupyter_continuum.sites.protocols import Agent, Endpoint, Forward
-from tests.dial_out import Outside, Proxy, echo, free_port, make_ticket, outside, proxy
+from tests.dial_out import Outside, Proxy, echo, make_ticket, outside, proxy
+from tests.free_port import free_port
 
 CHUNK = 2**18
 ASKED = struct.Struct("!Q")

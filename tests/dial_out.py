@@ -19,16 +19,11 @@ from jupyter_continuum.relay.handshake import link_key
 from jupyter_continuum.sites.protocols import Agent
 from jupyter_continuum.worker.outbound import Outbound
 from jupyter_continuum.worker.ticket import DialOut, Ticket
+from tests.free_port import free_port
 from tests.rig.absence import found
 from tests.rig.fixtures import absent
 
 CLUSTER = "abc123"
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as plug:
-        number: int = plug.getsockname()[1]
-        return number
 
 
 def make_ticket(site: str, rank: int = 0, *, token: str = "", outbound: DialOut) -> Ticket:

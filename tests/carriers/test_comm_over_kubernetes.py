@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from jupyter_continuum.sites.kubernetes.launcher import KubernetesTransport
 from jupyter_continuum.sites.profile import KubernetesSite, PodFlavour
 from jupyter_continuum.sites.protocols import Agent, Endpoint
 from tests.carriers.comm_contract import RelayCommTests
+from tests.free_port import free_port
 from tests.rig.daemons import wait_until
 from tests.rig.kubernetes.cluster import Cluster
 
@@ -79,11 +79,6 @@ def way_back(kubernetes: Cluster, kubernetes_image: str) -> Iterator[WayBack]:
         yield WayBack(name, door)
     finally:
         kubernetes.kubectl.run("delete", "pod", name, f"--namespace={namespace}", "--force")
-
-
-def free_port(address: str) -> int:
-    with socket.create_server((address, 0)) as plug:
-        return int(plug.getsockname()[1])
 
 
 class TestRelayOverKubernetes(RelayCommTests):

@@ -9,7 +9,7 @@ import pytest
 from jupyter_continuum.broker.client import call_broker
 from tests.cli.commands import continuum, told
 from tests.conftest import RunningBroker
-from tests.dial_out import free_port
+from tests.free_port import free_port
 
 
 def shakes_hands(port: int) -> bool:

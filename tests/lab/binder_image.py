@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.server.jupyter_process import TOKEN, free_port
+from tests.free_port import free_port
+from tests.server.jupyter_process import TOKEN
 from tests.test_tracked_files import ROOT, tracked
 
 BASE = "/user/ada-lessons-x1y2/"

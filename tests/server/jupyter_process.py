@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.free_port import free_port
 
 TOKEN = "token-of-the-test"
 START_SECONDS = 60
@@ -167,10 +168,3 @@ class JupyterServer:
             except OSError:
                 time.sleep(0.05)
         raise RuntimeError(f"jupyter server did not start:\n{self.log.read_text()[-4000:]}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -22,7 +22,8 @@ from jupyter_continuum.errors import BrokerError, SiteUnreachable
 from jupyter_continuum.relay import handshake
 from jupyter_continuum.sites.testing import echoed
 from jupyter_continuum.worker.ticket import DialOut
-from tests.dial_out import CLUSTER, Outside, echo, free_port, make_ticket, outside
+from tests.dial_out import CLUSTER, Outside, echo, make_ticket, outside
+from tests.free_port import free_port
 
 
 @pytest.fixture

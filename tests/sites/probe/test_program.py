@@ -20,6 +20,7 @@ import pytest
 from jupyter_continuum.sites import probe
 from jupyter_continuum.sites.announcements import parse_agent
 from jupyter_continuum.sites.probe.facts import Facts, is_measured, read_facts
+from tests.free_port import free_port
 
 NONCE, TOKEN = "a1" * 16, "b2" * 32
 SECONDS = 60
@@ -30,7 +31,7 @@ def told(**changes: object) -> dict[str, object]:
         "nonce": NONCE,
         "token": TOKEN,
         "listen": "unix",
-        "outbound": {"host": "127.0.0.1", "port": closed_port()},
+        "outbound": {"host": "127.0.0.1", "port": free_port()},
         "login": [],
         "python": sys.executable,
         "seconds": SECONDS,
@@ -100,13 +101,6 @@ def visit(folder: Path, words: str, payload: bytes = b"", *, token: str = TOKEN)
         except ConnectionResetError:
             parts.append(b"")
     return b"".join(parts)
-
-
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager
