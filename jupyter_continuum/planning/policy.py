@@ -176,7 +176,7 @@ def _placed(rule: str, field: str, asked: Asked, allowed: frozenset[str]) -> Fin
     what = "the country it is in" if field == "country" else "the country of its operator's seat"
     claim = asked.of_site.get(field)
     if claim is None or not claim.sourced:
-        why = "is not known" if claim is None else f"is {claim.kind} ({claim.value})"
+        why = "is not known" if claim is None else f"is {claim.words}"
         said = f"{asked.site}: {what} {why} (rule {rule}, claim {field})."
         return _finding(rule, asked, field, "unknown", said)
     said = f"{asked.site}: {what} is {claim.words}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
 
 from jupyter_continuum.broker.messages.policy import FindingView, PolicyFacts, PolicyView
+from jupyter_continuum.broker.messages.records import ClaimFacts
 from jupyter_continuum.broker.policy_file import policy_path, read_policy
 from jupyter_continuum.broker.sites.claims import offer_claims, site_claims, stated
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.errors import PlanRefused
+from jupyter_continuum.planning.amount import Stated
 from jupyter_continuum.planning.policy import (
     Asked,
     Finding,
@@ -81,8 +83,8 @@ class Policing:
         session, catalogue = self._sites.sessions.get(site), self._sites.catalogue
         return rates(
             site,
-            stated(site_claims(site, session, catalogue, today), today),
-            stated(offer_claims(offer, partition, session, catalogue, today), today),
+            self._stated(site, site_claims(site, session, catalogue, today), today),
+            self._stated(site, offer_claims(offer, partition, session, catalogue, today), today),
             gpus=gpus,
             cores=cores,
             here=self._here(site),
@@ -113,9 +115,25 @@ class Policing:
             site=site,
             here=self._here(site),
             terms=session is not None and session.profile.terms_accepted,
-            of_site=stated(claims, today),
+            of_site=self._stated(site, claims, today),
             costs=costs,
         )
+
+    def _stated(self, site: str, claims: Iterable[ClaimFacts], today: date) -> dict[str, Stated]:
+        """As a limit takes them.
+
+        While the person's own file on the site is wrong the shipped record stands in, and
+        satisfies no limit: what the file would say may be stricter.
+        """
+        found = stated(claims, today)
+        if site not in self._sites.catalogue.faults:
+            return found
+        return {
+            field: claim
+            if claim.kind == "live"
+            else replace(claim, kind="unverified", source="your own file on this site is wrong")
+            for field, claim in found.items()
+        }
 
     def _here(self, site: str) -> bool:
         session = self._sites.sessions.get(site)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.policy_file import policy_path
 from jupyter_continuum.paths import config_dir
 
 
@@ -49,3 +50,18 @@ def test_a_file_counts_from_when_it_is_written_until_it_is_gone(folder: Path) ->
     assert known()["lab"]["name"] == "The laboratory"
     path.unlink()
     assert "lab" not in known()
+
+
+def test_the_shipped_record_satisfies_no_limit_while_the_own_file_is_wrong(folder: Path) -> None:
+    policy_path().write_text("jurisdictions: [EU]\n")
+    known()
+    assert "lumi/standard-g" not in call_broker("policy")["offers"]
+    path = folder / "mine.yaml"
+    path.write_text("id: lumi\ncountry: {value: US, source: nobody}\n")
+    known()
+    (finding,) = call_broker("policy")["offers"]["lumi/standard-g"]
+    assert (finding["rule"], finding["verdict"]) == ("jurisdictions", "unknown")
+    assert "is FI (unverified: your own file on this site is wrong)" in finding["said"]
+    path.unlink()
+    known()
+    assert "lumi/standard-g" not in call_broker("policy")["offers"]
