@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Last, so that `tests.rig` is found here and `jupyter_continuum` where it is installed.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
@@ -21,6 +22,15 @@ pytest_plugins = ["tests.rig.fixtures", "tests.rig.kubernetes.fixtures"]
 # Ctrl-C is tested, and a run that was started in the background ignores it, with all it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What an example takes by the clock is the machine's affair.
+settings.register_profile(
+    "clockless",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("clockless")
 
 FOLDERS = {
     "HOME": "home",

@@ -98,13 +98,17 @@ async def end_tree(folder: Path, *, kill_after_seconds: float) -> None:
     import psutil
 
     kill_at = time.monotonic() + kill_after_seconds
+    killed_at: float | None = None
     told: set[Process] = set()
     # Looked for again each time: a process may have forked while it was being told.
     while left := _members(folder):
-        late = time.monotonic() - kill_at
-        if late > GIVE_UP_SECONDS:
+        now = time.monotonic()
+        if killed_at is not None and now - killed_at > GIVE_UP_SECONDS:
             raise SiteError(f"Process {left[0].pid} of {folder} does not end. End it by hand.")
-        _signal(left if late > 0 else set(left) - told, kill=late > 0)
+        kill = now > kill_at
+        if kill and killed_at is None:
+            killed_at = now
+        _signal(left if kill else set(left) - told, kill=kill)
         told.update(left)
         await asyncio.to_thread(psutil.wait_procs, left, timeout=LOOK_SECONDS)
 

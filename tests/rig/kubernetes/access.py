@@ -90,6 +90,12 @@ class Access:
         self.admin.apply(
             {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": quota}
         )
+        here = ("resourcequota", "quota", f"--namespace={self.namespace}")
+        wait_until(
+            lambda: "used" in self.admin.get(*here).get("status", {}),
+            f"The quota of {self.namespace} is not counted",
+            30,
+        )
 
     def unlimit(self) -> None:
         self.admin.run(

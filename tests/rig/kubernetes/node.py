@@ -120,9 +120,16 @@ class Node:
 
     def end(self, name: str) -> None:
         """KILL the program itself: nsenter, which started it, would not take it along."""
+        pid = self.daemons.pid(name)
+        family = descendants(pid) if pid else []
         with contextlib.suppress(RigError):
             self.daemons.signal(name, signal.SIGKILL)
         self.daemons.end(name, force=True)
+        # Its sockets close with its last thread; a leader that is a zombie may still have some.
+        wait_until(
+            lambda: not any(Path(f"/proc/{one}").exists() for one in family),
+            f"{name} has not ended",
+        )
 
     def down(self) -> None:
         pid = self.daemons.pid("holder")

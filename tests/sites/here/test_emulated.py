@@ -227,7 +227,7 @@ async def link(short_folder):
 
 
 async def test_round_trip_takes_twice_the_delay(link):
-    reader, writer, *_ = await link(delay_ms=20, rate_mbit=1000)
+    reader, writer, *_ = await link(delay_ms=100, rate_mbit=1000)
     writer.write(b"x")
     await reader.readexactly(1)  # the dial is done
     trips = []
@@ -236,7 +236,7 @@ async def test_round_trip_takes_twice_the_delay(link):
         writer.write(b"x")
         await reader.readexactly(1)
         trips.append(time.perf_counter() - start)
-    assert 0.040 <= min(trips) < 0.060
+    assert 0.200 <= min(trips) < 0.300
 
 
 async def test_rate_holds_in_each_direction_and_order_is_kept(link):

@@ -36,7 +36,9 @@ class Echo(socketserver.BaseRequestHandler):
         while data := self.request.recv(65536):
             self.request.sendall(data)
 socketserver.ThreadingTCPServer.daemon_threads = True
-socketserver.ThreadingTCPServer(("127.0.0.1", {PORT}), Echo).serve_forever()
+server = socketserver.ThreadingTCPServer(("127.0.0.1", {PORT}), Echo)
+print("listens", flush=True)
+server.serve_forever()
 '
 """
 
@@ -161,7 +163,6 @@ class TestKubernetesLauncher(LauncherTests):
     ) -> None:
         kubernetes.access.limit(pods="0")
         try:
-            await quota_is_counted(kubernetes)
             request = job(STAY)
             with pytest.raises(SubmitRefused, match=r"quota of namespace .* used: pods=0"):
                 await launcher.submit(request)
@@ -228,6 +229,9 @@ class TestPodCarrier(CarrierTests):
         lines = stub(RANK + ECHO)
         await launcher.submit(JobRequest(name=name, python=lines, join=[b"{}"], partition="cpu"))
         (agent,) = await announced(launcher, name, 1)
+        async with asyncio.timeout(60):
+            while "listens" not in await launcher.log(name):
+                await asyncio.sleep(0.1)
         yield agent
         await launcher.cancel([name])
         await settled(launcher, name)
@@ -263,7 +267,9 @@ class TestPodCarrier(CarrierTests):
     async def test_a_pod_that_does_not_listen_is_told_within_seconds(
         self, carrier, agent, socket, monkeypatch
     ) -> None:
-        monkeypatch.setattr("jupyter_continuum.sites.kubernetes.forward.LISTEN_SECONDS", 1)
+        forward = "jupyter_continuum.sites.kubernetes.forward"
+        monkeypatch.setattr(f"{forward}.LISTEN_SECONDS", 1)
+        monkeypatch.setattr(f"{forward}.SILENCE_SECONDS", 30)  # however late the refusal comes
         elsewhere = Agent(agent.job, 0, agent.node, (Endpoint(host=agent.job, port=1),))
         with pytest.raises(SiteUnreachable, match="nobody listens at port 1"):
             await carrier.open(elsewhere, socket)
@@ -357,15 +363,6 @@ async def reason_of(launcher: KubernetesLauncher, name: str, word: str) -> str:
             if found and word in found[0].reason:
                 return found[0].reason
             await asyncio.sleep(0.2)
-
-
-async def quota_is_counted(cluster: Cluster) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            quota = cluster.kubectl.get("resourcequota", "quota", f"-n={cluster.access.namespace}")
-            if quota.get("status", {}).get("used"):
-                return
-            await asyncio.sleep(0.1)
 
 
 def pods(cluster: Cluster, name: str) -> list[dict]:

@@ -155,12 +155,13 @@ async def test_a_prologue_prepares_the_agent(launcher, ask_for):
 
 
 async def test_secrets_are_in_private_files_alone(slurm_site, launcher, ask_for):
-    request = ask_for(join=(b"s3cret",))
+    secret = secrets.token_hex(16)
+    request = ask_for(join=(secret.encode(),))
     await launcher.submit(request)
     await announced(launcher, request.name, 1)
     folder = slurm_site.work / "jobs" / request.name
     holders = [
-        path for path in folder.iterdir() if path.is_file() and b"s3cret" in path.read_bytes()
+        path for path in folder.iterdir() if path.is_file() and secret.encode() in path.read_bytes()
     ]
     assert [path.name for path in holders] == ["join-0.json"]
     assert {path.stat().st_mode & 0o777 for path in (*holders, folder, folder.parent)} == {
@@ -168,8 +169,8 @@ async def test_secrets_are_in_private_files_alone(slurm_site, launcher, ask_for)
         0o700,
     }
     (row,) = rows(slurm_site, request.name)
-    assert "s3cret" not in row
-    assert "s3cret" not in everything_running()
+    assert secret not in row
+    assert secret not in everything_running()
 
 
 @pytest.mark.parametrize(
@@ -334,8 +335,10 @@ async def test_a_submit_that_never_reached_slurm_is_made_again(slurm_site, launc
     folder = slurm_site.work / "jobs" / request.name
     await launcher.submit(replace(request, name=f"{request.name}x"))
     await launcher.cancel([f"{request.name}x"])
-    shutil.copytree(folder.with_name(f"{request.name}x"), folder, ignore=lambda *_: ["started"])
-    (folder / "id").unlink()
+    written = {"job.sh", "join-0.json"}
+    shutil.copytree(
+        folder.with_name(f"{request.name}x"), folder, ignore=lambda _, names: set(names) - written
+    )
     shutil.chown(folder, slurm_site.spec.user)
     job = await launcher.submit(request)
     assert len(rows(slurm_site, request.name)) == 1
