@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_continuum.broker.client import call_broker
-from jupyter_continuum.cli.kernel_transport import kernel_transport
 from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.runs.kernel_transport import kernel_traits
 from jupyter_continuum.runs.light_jsonschema import import_jsonschema
 from jupyter_continuum.table import clean
 
@@ -34,8 +33,6 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
 
     from jupyter_continuum.runs.kernel_manager import QuietKernelManager
 
-    runtime = Path(os.environ["JUPYTER_RUNTIME_DIR"])
-    traits = kernel_transport(runtime) | {"connection_file": str(runtime / "kernel.json")}
     document = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         document,
@@ -43,7 +40,7 @@ def execute(notebook: Path, tell: Any) -> None:  # print, or print on standard e
         kernel_name="python3",
         kernel_manager_class=QuietKernelManager,
         resources={"metadata": {"path": str(notebook.parent)}},
-        config=Config({"KernelManager": traits}),
+        config=Config({"KernelManager": kernel_traits("python3")}),
         on_cell_executed=lambda cell, cell_index, **_: _tell_outputs(cell, tell),
     )
     try:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from jupyter_continuum.cli.kernel_transport import kernel_transport
 from jupyter_continuum.errors import ContinuumError
+from jupyter_continuum.runs.kernel_transport import kernel_transport
 
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
 """Settings: no question about news lies over the lesson."""

@@ -43,11 +43,12 @@ def execute(
     from traitlets.config import Config
 
     from jupyter_continuum.runs.kernel_manager import QuietKernelManager
+    from jupyter_continuum.runs.kernel_transport import kernel_traits
 
     for name in OTHERWISE_NAMED:
         options.pop(name, None)
-    # As elsewhere: other users of this machine must not read what a kernel's sockets carry.
-    options.setdefault("config", Config({"KernelManager": {"transport_encryption": "auto"}}))
+    if "config" not in options:
+        options["config"] = Config({"KernelManager": kernel_traits(kernel_name)})
     options.setdefault("kernel_manager_class", QuietKernelManager)
     use = choose(cluster=cluster, plan=plan, environment=os.environ, accept=accept)
     with cluster_for(use, tell=tell or _on_standard_error, others=others) as name:

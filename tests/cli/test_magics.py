@@ -9,7 +9,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
+from jupyter_continuum.runs.kernel_transport import kernel_traits
 from tests.cli.commands import launch_span
 
 LOAD = "%load_ext jupyter_continuum"
@@ -25,7 +27,12 @@ def run(folder: Path, *cells: str) -> str:
     notebook = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
         cells=[nbformat.v4.new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
     )
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=120,
+        config=Config({"KernelManager": kernel_traits("python3")}),
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
     outputs = [each for cell in notebook.cells for each in cell.outputs]
     return "\n".join(each.get("text") or each["data"]["text/plain"] for each in outputs)
 

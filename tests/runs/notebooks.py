@@ -24,7 +24,8 @@ def of_fds():
             names.append(os.readlink(f"/proc/self/fd/{fd}"))
         except OSError:
             pass  # that of the listing
-    return sorted(name for name in names if name.startswith("/"))  # the kernel's come and go
+    # The kernel's come and go; so does the journal of its history, which a thread writes.
+    return sorted(n for n in names if n.startswith("/") and not n.endswith("-journal"))
 seen = {
     "globals": sorted(set(globals()) - {"n"}),
     "environment": {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"},

@@ -15,10 +15,12 @@ from typing import Any
 import papermill
 import psutil
 import pytest
+from traitlets.config import Config
 
 import jupyter_continuum as jc
 from jupyter_continuum.errors import RunError
 from jupyter_continuum.paths import socket_dir
+from jupyter_continuum.runs.kernel_transport import kernel_traits
 from jupyter_continuum.runs.sweep.order import Ended, Order
 from jupyter_continuum.runs.sweep.warm import Lost, Warm
 from tests.conftest import own_state
@@ -138,6 +140,7 @@ def test_its_notebook_is_what_papermill_makes_of_it(
             parameters={"n": 3},
             progress_bar=False,
             cwd=tmp_path,
+            config=Config({"KernelManager": kernel_traits("python3")}),
         )
     ours, papermills = (plain(tmp_path / f"{name}.ipynb") for name in ("out-3", "by-papermill"))
     for cell, expected in zip(ours.pop("cells"), papermills.pop("cells"), strict=True):
