@@ -70,6 +70,18 @@ describe('ContinuumModel', () => {
     expect(model.clusters.map(it => it.name)).toEqual(['d']);
   });
 
+  it('knows what changed while it looked at all there is', async () => {
+    const slowest = new PromiseDelegate<IPrompt[]>();
+    const model = modelOver({ prompts: () => slowest.promise });
+    const looking = model.refresh();
+    model.apply({ kind: 'site', site: site('b', 'unreachable') });
+    model.apply({ kind: 'cluster-gone', name: 'c' });
+    slowest.resolve([]);
+    await looking;
+    expect(model.sites.map(it => it.state)).toEqual(['ready', 'unreachable']);
+    expect(model.clusters).toEqual([]);
+  });
+
   it('lets a cluster that is gone stay gone, whatever is said of it later', async () => {
     const answer = new PromiseDelegate<ICluster>();
     const model = modelOver({ scale: () => answer.promise });

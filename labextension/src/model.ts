@@ -92,6 +92,8 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
       this._phase = 'loading';
       this.emit();
     }
+    const meanwhile: Change[] = [];
+    this._looks.add(meanwhile);
     try {
       const [sites, clusters, prompts] = await Promise.all([
         this.api.sites(this._showRetired),
@@ -108,7 +110,10 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
       this._phase = 'failed';
       this._trouble = messageOf(error);
     }
+    this._looks.delete(meanwhile);
     this.emit();
+    // One of the answers may be older.
+    meanwhile.forEach(change => this.apply(change));
   }
 
   reveal(site: string): void {
@@ -319,6 +324,9 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   }
 
   apply(change: Change): void {
+    if (change.kind !== 'failure') {
+      this._looks.forEach(look => look.push(change));
+    }
     switch (change.kind) {
       case 'site':
         this.takeSite(change.site);
@@ -431,6 +439,8 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   private _revealed = '';
   private _picks: readonly IPick[] = [];
   private _draftName = '';
+  /** For each look at all there is that goes on: what has changed since it began. */
+  private _looks = new Set<Change[]>();
   private _busy: ReadonlyMap<string, string> = new Map();
   private _stateChanged = new Signal<this, void>(this);
   private _failed = new Signal<this, string>(this);

@@ -202,3 +202,13 @@ def lab(page: Page, lab_server: JupyterServer, broker: BrokerDouble) -> Iterator
     opened.open()
     yield opened
     assert not errors
+
+
+def asked(lab: Lab, broker: BrokerDouble, method: str, times: int = 1) -> list[dict[str, Any]]:
+    """What the broker was asked, once it was asked so often: a dialog closes before that."""
+    for _ in range(600):
+        found = [params for called, params in broker.calls if called == method]
+        if len(found) >= times:
+            return found
+        lab.page.wait_for_timeout(100)
+    raise AssertionError(f"{method} was not asked {times} times: {broker.calls}")

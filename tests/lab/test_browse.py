@@ -114,6 +114,9 @@ def test_ten_thousand_offers_are_sorted_filtered_and_walked_by_keyboard(
 
 
 CHANGED_BY_SCROLLING = """async ([grid, pixels]) => {
+    const atRest = [];
+    const real = window.setTimeout;
+    window.setTimeout = (work, ms) => ms === 150 ? (atRest.push(work), 0) : real(work, ms);
     const records = [];
     const observer = new MutationObserver(found => records.push(...found));
     const what = { attributes: true, characterData: true, childList: true, subtree: true };
@@ -122,6 +125,8 @@ CHANGED_BY_SCROLLING = """async ([grid, pixels]) => {
     await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
     records.push(...observer.takeRecords());
     observer.disconnect();
+    window.setTimeout = real;
+    atRest.at(-1)();
     const rows = records.map(({ target }) =>
         (target instanceof Element ? target : target.parentElement).closest('[role=row]'));
     const made = records.filter(it => it.type === 'childList').length;

@@ -18,10 +18,21 @@ from tests.server.broker_double import BrokerDouble
 CELL = 'import jupyter_continuum as jc\njc.attach("sea-surface").card()'
 
 
-def open_card(lab: Lab, code: str = CELL) -> Locator:
+def open_notebook(lab: Lab) -> None:
     lab.execute("notebook:create-new", {"kernelName": "python3"})
     lab.wait_for_kernel()
-    lab.run_code(code)
+
+
+def open_card(lab: Lab, broker: BrokerDouble) -> Locator:
+    """A card that hears of changes."""
+    open_notebook(lab)
+    before = broker.subscribers
+    lab.run_code(CELL)
+    for _ in range(600):
+        if broker.subscribers > before:
+            break
+        lab.page.wait_for_timeout(100)
+    assert broker.subscribers > before, "the card has not subscribed"
     return lab.page.get_by_role("region", name="Cluster sea-surface")
 
 
@@ -36,7 +47,7 @@ def test_it_shows_how_the_cluster_is_as_it_changes(
     lab: Lab, broker: BrokerDouble, theme: str
 ) -> None:
     lab.execute("apputils:change-theme", {"theme": theme})
-    card = open_card(lab)
+    card = open_card(lab, broker)
     row = card.get_by_role("row").filter(has_text="leonardo/boost_usr_prod")
     expect(row).to_contain_text("0 of 4")
     cost = card.get_by_title("1.2 EUR/h now")
@@ -54,7 +65,7 @@ def test_it_shows_how_the_cluster_is_as_it_changes(
 
 
 def test_what_a_site_says_is_text_and_nothing_else(lab: Lab, broker: BrokerDouble) -> None:
-    card = open_card(lab)
+    card = open_card(lab, broker)
     expect(card).to_be_visible()
     broker.emit(changed(reason="<img src=x onerror=alert(1)>\x1b[31m\nred", offer="<b>a</b>"))
     expect(card).to_contain_text("<img src=x onerror=alert(1)> red")
@@ -65,7 +76,7 @@ def test_what_a_site_says_is_text_and_nothing_else(lab: Lab, broker: BrokerDoubl
 def test_when_the_broker_goes_the_card_says_that_it_knows_no_more(
     lab: Lab, broker: BrokerDouble
 ) -> None:
-    card = open_card(lab)
+    card = open_card(lab, broker)
     expect(card.get_by_role("status")).to_have_text("running")
     broker.hang_up()
     expect(card.get_by_role("status")).to_have_text("unknown")
@@ -73,7 +84,8 @@ def test_when_the_broker_goes_the_card_says_that_it_knows_no_more(
 
 
 def test_where_no_widget_can_be_shown_it_is_a_table(lab: Lab, broker: BrokerDouble) -> None:
-    open_card(lab, f"{CELL}._repr_mimebundle_()[0]['text/html']")
+    open_notebook(lab)
+    lab.run_code(f"{CELL}._repr_mimebundle_()[0]['text/html']")
     expect(lab.page.locator(".jp-OutputArea").first).to_contain_text("<th>OFFER</th>")
 
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import expect
 
 from tests.lab import sample
-from tests.lab.conftest import Lab
+from tests.lab.conftest import Lab, asked
 from tests.lab.test_panel import site
 from tests.server.broker_double import BrokerDouble
 
 pytestmark = pytest.mark.lab
-
-
-def asked(lab: Lab, broker: BrokerDouble, method: str, times: int = 1) -> list[dict[str, Any]]:
-    """What the broker was asked, once it was asked so often: a dialog closes before that."""
-    for _ in range(600):
-        found = [params for called, params in broker.calls if called == method]
-        if len(found) >= times:
-            return found
-        lab.page.wait_for_timeout(100)
-    raise AssertionError(f"{method} was not asked {times} times: {broker.calls}")
 
 
 def test_a_site_of_the_catalogue_is_asked_for_what_only_the_person_knows(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
+from jupyter_continuum.broker.client import call_broker
 from tests.lab import sample
 from tests.lab.conftest import Lab
 from tests.lab.test_axe import AXE, FOUND
@@ -20,10 +21,10 @@ pytestmark = pytest.mark.lab
 SLOW = {
     "site": "slow",
     "kind": "emulated",
-    "emulated": {"queue_seconds": 0, "nodes": 1, "delay_ms": 2, "rate_mbit": 64},
+    "emulated": {"queue_seconds": 0, "nodes": 1, "delay_ms": 2, "rate_mbit": 8},
 }
 SIZE = 40_000_000
-"""Five seconds at that rate: time to stop it."""
+"""Forty seconds at that rate: time to stop it."""
 
 
 def unfolded(lab: Lab) -> tuple[Locator, Locator]:
@@ -83,6 +84,7 @@ def test_a_file_is_found_fetched_stopped_and_goes_on(
     expect(coming).to_have_count(0)
     (part,) = work.glob("big.*.part")
     assert not (work / "big").exists()
+    call_broker("fault", site="slow", fault={"rate_mbit": 1000})
     big.click()
     expect(said).to_contain_text("work/big, 40.0 MB.")
     assert ((work / "big").stat().st_size, part.exists()) == (SIZE, False)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.lab import sample
-from tests.lab.conftest import Lab, start_lab
+from tests.lab.conftest import Lab, asked, start_lab
 from tests.server.broker_double import BrokerDouble
 from tests.server.jupyter_process import READ_ONLY
 
@@ -301,8 +301,7 @@ def test_a_prompt_is_asked_hidden_and_answered_once(lab: Lab, broker: BrokerDoub
     answer.fill("123456")
     answer.press("Enter")
     expect(dialog).to_have_count(0)
-    answers = [params for method, params in broker.calls if method == "answer"]
-    assert answers == [{"id": "p-1", "value": "123456"}]
+    assert asked(lab, broker, "answer") == [{"id": "p-1", "value": "123456"}]
 
 
 def test_a_prompt_put_aside_stays_in_the_panel_and_can_be_refused(
@@ -317,8 +316,7 @@ def test_a_prompt_put_aside_stays_in_the_panel_and_can_be_refused(
     panel.get_by_role("button", name="Answer…").click()
     dialog.get_by_role("button", name="Refuse").click()
     expect(panel.get_by_role("button", name="Answer…")).to_have_count(0)
-    answers = [params for method, params in broker.calls if method == "answer"]
-    assert answers == [{"id": "p-1", "value": None}]
+    assert asked(lab, broker, "answer") == [{"id": "p-1", "value": None}]
 
 
 def test_a_prompt_answered_elsewhere_closes_here(lab: Lab, broker: BrokerDouble) -> None:

@@ -44,10 +44,16 @@ class BrokerDouble:
         self.errors.clear()
 
     def emit(self, event: dict[str, Any]) -> None:
-        """Send an event to everybody who has subscribed."""
+        """Send an event to everybody who has subscribed; who asks is told the same from then on."""
         with self._lock:
+            self._keep(event)
             for stream in self._subscribers:
                 _write(stream, {"event": event})
+
+    @property
+    def subscribers(self) -> int:
+        with self._lock:
+            return len(self._subscribers)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -72,6 +78,17 @@ class BrokerDouble:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def _keep(self, event: dict[str, Any]) -> None:
+        for kind, key in (("site", "id"), ("cluster", "name")):
+            known = self.answers.get(f"{kind}s", [])
+            if event["kind"] == kind:
+                new = event[kind]
+                known = [new if each[key] == new[key] else each for each in known]
+                self.answers[f"{kind}s"] = known
+            elif event["kind"] == f"{kind}-gone":
+                known = [each for each in known if each[key] != event[key]]
+                self.answers[f"{kind}s"] = known
 
     def _converse(self, connection: socket.socket, incoming: Any, outgoing: Any) -> None:
         with self._lock:
