@@ -26,9 +26,21 @@ def call_broker(method: str, /, *, start: bool = True, **params: Any) -> Any:
 @contextmanager
 def open_broker(*, start: bool = True) -> Iterator[BlockingClient]:
     """A conversation with the broker, from code without an event loop."""
-    with BlockingClient(dial(start=start)) as broker:
-        check_version(broker.call("version"))
+    with _greeted(start=start) as broker:
         yield broker
+
+
+def _greeted(*, start: bool, again: bool = True) -> BlockingClient:
+    """One that was just ending, and has said nothing, is followed by one that is started."""
+    broker = BlockingClient(dial(start=start))
+    try:
+        check_version(broker.call("version"))
+    except BaseException as error:
+        broker.__exit__()
+        if isinstance(error, BrokerError) and start and again and not broker.has_spoken:
+            return _greeted(start=start, again=False)
+        raise
+    return broker
 
 
 @asynccontextmanager
@@ -64,6 +76,7 @@ class BlockingClient:
         self._stream = connection.makefile("rb")
         self._last_id = 0
         self._early: list[Message] = []
+        self.has_spoken = False
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +124,7 @@ class BlockingClient:
             raise BrokerError(GONE) from error
         if not line.endswith(b"\n"):
             raise BrokerError(GONE)
+        self.has_spoken = True
         return decode(line)
 
 

@@ -121,12 +121,13 @@ def _listen(ticket: Ticket, folder: Path, rank: int) -> Path | tuple[str, int]:
 
 
 def _began() -> float:
-    """When the job began: a pod's time runs from its first process on, not from ours."""
-    if os.environ.get("JC_BEGAN") == "process-1":
+    """When the job began: its time runs from its first process on, not from ours."""
+    told = os.environ.get("JC_BEGAN", "")
+    if told == "process-1":  # a pod's
         import psutil
 
         return float(psutil.Process(1).create_time())
-    return time.time()
+    return float(told) if told else time.time()
 
 
 def _with_numbers(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -108,8 +106,9 @@ def processes() -> list[psutil.Process]:
 
 def kill_broker(pid: int) -> None:
     """What ``kill -9`` does, and the kernel has closed its socket when this returns."""
-    os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+    broker = psutil.Process(pid)
+    broker.kill()
+    psutil.wait_procs([broker], timeout=10)
 
 
 @contextmanager

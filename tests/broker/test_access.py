@@ -15,7 +15,7 @@ from jupyter_continuum.cluster.attach import Attachment, client_relay
 from jupyter_continuum.cluster.leaves import client_leaf, generation_of
 from jupyter_continuum.cluster.security import make_identity, security
 from jupyter_continuum.errors import Unknown
-from tests.broker.conftest import kill_broker, launch, wait_for, workers
+from tests.broker.conftest import all_ready, kill_broker, launch, wait_for, workers
 from tests.conftest import RunningBroker
 
 DIAL_SECONDS = 10
@@ -93,6 +93,7 @@ def test_who_attached_is_out_for_good_once_access_has_ended(
 
     kill_broker(two_sites.pid)
     assert not call_broker("cluster", name="main")["access"]["open"]
+    wait_for("main", all_ready)  # the ways to its workers are there again
     assert call_broker("open_access", name="main")["access"]["open"]
     assert all(gets_in(address, attach("main")) for address in everybody)
     assert not any(gets_in(address, early) for address in everybody)

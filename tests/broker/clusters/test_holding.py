@@ -20,16 +20,17 @@ LEASE_SECONDS = 10
 SECONDS = 60
 
 
-async def launch(broker: BrokerClient, *names: str) -> None:
-    """Held clusters with a scheduler, and a job that only waits."""
+async def launch(broker: BrokerClient, *names: str, holder: BrokerClient | None = None) -> None:
+    """Held clusters with a scheduler, and a job that only waits; ``holder`` holds each at once."""
     await broker.call("connect", profile=emulated("slow", queue_seconds=600))
     group = {"offer": "slow/cpu"}
-    await asyncio.gather(
-        *(
-            broker.call("launch", plan={"name": name, "groups": [group]}, held=True)
-            for name in names
-        )
-    )
+
+    async def one(name: str) -> None:
+        await broker.call("launch", plan={"name": name, "groups": [group]}, held=True)
+        if holder is not None:
+            await holder.call("hold", name=name)
+
+    await asyncio.gather(*map(one, names))
 
 
 def stored() -> list[Path]:
@@ -50,11 +51,9 @@ async def test_the_last_holder_that_goes_away_takes_its_cluster_along(state: Pat
     log = state / "log"
     with broker_with_lease(LEASE_SECONDS, log):
         async with connect_broker() as face, AsyncExitStack() as later:
-            await launch(face, "lost", "again", "both", "free")
             second = await later.enter_async_context(connect_broker())
             async with connect_broker() as holder:
-                for name in ("lost", "again", "both", "free"):
-                    await holder.call("hold", name=name)
+                await launch(face, "lost", "again", "both", "free", holder=holder)
                 await second.call("hold", name="both")
                 await holder.call("release", name="free")
             views = await until(face, lambda views: views["lost"]["reason"])
@@ -82,9 +81,7 @@ async def test_a_later_broker_expects_the_holders_of_an_earlier_one(state: Path)
     log = state / "log"
     with broker_with_lease(LEASE_SECONDS, log) as broker:
         async with connect_broker() as holder:
-            await launch(holder, "renewed", "killed")
-            await holder.call("hold", name="renewed")
-            await holder.call("hold", name="killed")
+            await launch(holder, "renewed", "killed", holder=holder)
             while any(json.loads(each.read_bytes())["state"] != "running" for each in stored()):
                 await asyncio.sleep(0.05)
             kill_broker(broker.pid)
