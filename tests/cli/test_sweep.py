@@ -43,8 +43,10 @@ SUM = (
 FRAIL = (
     "import os\nfrom pathlib import Path\n"
     "if n == 2: raise ValueError('bad')\n"
-    "if n == 3 and not Path('died').exists():\n"
-    "    Path('died').touch(); os.kill(os.getpid(), 9)"
+    "if n == 3:\n"
+    "    try: Path('died').touch(exist_ok=False)\n"
+    "    except FileExistsError: pass\n"
+    "    else: os.kill(os.getpid(), 9)"
 )
 
 

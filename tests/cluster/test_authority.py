@@ -20,7 +20,8 @@ NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
-def leaf(name: str, authority, *, life=HOUR, now=NOW):
+def leaf(name: str, authority, *, life=HOUR, now=None):
+    now = now or datetime.now(UTC)  # not that of the collection: a run may take an hour
     identity = make_identity("what the request says")
     signed = authority.sign(identity.request, name=name, life=life, now=now).decode()
     return security(key=identity.key, certificate=signed, authority=authority.certificate.decode())

@@ -16,7 +16,7 @@ import psutil
 from jupyter_continuum.sites.protocols import JobState
 
 from .conftest import Home
-from .test_agent_life import ENDED, agent_of, processes_of, ready
+from .test_agent_life import ENDED, agent_of, all_gone, processes_of, ready
 
 MEGABYTE = 2**20
 
@@ -38,6 +38,19 @@ async def family(client) -> dict[str, tuple[int, int]]:
     """Of each worker by name: its process and its parent's."""
     found = await client.run(lambda dask_worker: (dask_worker.name, os.getpid(), os.getppid()))
     return {name: (pid, parent) for name, pid, parent in found.values()}
+
+
+async def living(client, home: Home, job: str) -> dict[str, tuple[int, int]]:
+    """The family of two once both, and the process that they fork from, are there to stay."""
+    async with asyncio.timeout(40):
+        while True:
+            found: dict[str, tuple[int, int]] = {}
+            with contextlib.suppress(OSError):  # one that was about to end was asked
+                found = await family(client)
+            alive = {each.pid for each in processes_of(home, "sitea", job)}
+            if len(found) == 2 and all({*each} <= alive for each in found.values()):
+                return found
+            await asyncio.sleep(0.05)
 
 
 async def successor(client, name: str, pid: int) -> tuple[int, int]:
@@ -138,9 +151,7 @@ async def test_without_their_zygote_they_come_back_and_none_is_left(home):
     first = await zygote_of(home, job)
     first.kill()  # while it imports, as far as this machine is quick enough
     async with home.client() as client:
-        await ready(client, 2)
-        name, other = await family(client)
-        pid = (await family(client))[name][0]
+        (name, (pid, _)), (other, _) = (await living(client, home, job)).items()
         os.kill(pid, signal.SIGKILL)
         pid, zygote = await successor(client, name, pid)
         assert zygote != first.pid
@@ -149,12 +160,13 @@ async def test_without_their_zygote_they_come_back_and_none_is_left(home):
         os.kill(zygote, signal.SIGKILL)  # its workers count as dead, and are ended
         await successor(client, name, pid)
         assert pid not in [each.pid for each in processes_of(home, "sitea", job)]
-        assert set(await family(client)) <= {name, other}
+        known = (await client.scheduler.identity(n_workers=-1))["workers"].values()
+        assert {each["name"] for each in known} <= {name, other}
         told = "spawned, not forked: the process that they fork from had ended"
         assert told in await home.log("sitea", job)
         home.order(do="end", agent=home.agents[0])
         assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
-    assert processes_of(home, "sitea", job) == []
+    assert await all_gone(home, "sitea", job)
     assert not list((home.folder / "sitea" / "s").iterdir())
 
 

@@ -30,10 +30,9 @@ def test_hand_over_takes_a_tenth_and_at_most_two_minutes(walltime, drain):
 async def test_lease_is_renewed_by_what_is_heard():
     heard = [time.monotonic()]
     lease = asyncio.create_task(lease_has_run_out(lambda: heard[0], 0.1))
-    start = time.monotonic()
     heard[0] += 0.1
     await lease
-    assert time.monotonic() - start >= 0.19
+    assert time.monotonic() >= heard[0] + 0.1
 
 
 async def test_moment_in_the_past_has_come():

@@ -125,11 +125,8 @@ class Node:
         with contextlib.suppress(RigError):
             self.daemons.signal(name, signal.SIGKILL)
         self.daemons.end(name, force=True)
-        # Its sockets close with its last thread; a leader that is a zombie may still have some.
-        wait_until(
-            lambda: not any(Path(f"/proc/{one}").exists() for one in family),
-            f"{name} has not ended",
-        )
+        # Its sockets close with its last thread, and a leader that is a zombie may still have some.
+        wait_until(lambda: not any(map(_has_threads, family)), f"{name} has not ended")
 
     def down(self) -> None:
         pid = self.daemons.pid("holder")
@@ -162,3 +159,11 @@ class Node:
         if (CGROUPS / "cgroup.controllers").exists():
             return [CGROUPS / self.spec.name]
         return [path / self.spec.name for path in CGROUPS.iterdir() if path.is_mount()]
+
+
+def _has_threads(pid: int) -> bool:
+    """Beside a leader that is a zombie, which stays one: nobody in the node waits for it."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1 or started(pid) is not None
+    except FileNotFoundError:
+        return False
