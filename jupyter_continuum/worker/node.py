@@ -145,6 +145,19 @@ class ContinuumNanny(Gated, Nanny):
         dask.config.set({"distributed.worker.multiprocessing-method": method})
         return await super().instantiate()
 
+    async def kill(self, timeout: float = 5, reason: str = "nanny-kill") -> None:
+        """End the worker's process, also one that has not come so far as to hear anything.
+
+        distributed waits until such a one runs: for good, where its start fails meanwhile.
+        """
+        worker = self.process
+        if worker is None or worker.status is not Status.starting or worker.process is None:
+            await super().kill(timeout=timeout, reason=reason)
+            return
+        await worker.process.kill()
+        async with asyncio.timeout(timeout):
+            await worker.stopped.wait()
+
     def close_gracefully(self, reason: str = "nanny-close-gracefully") -> None:
         self.closed_because = reason
         super().close_gracefully(reason=reason)

@@ -100,6 +100,27 @@ async def test_told_to_end_while_the_scheduler_does_not_answer(home):
     raise AssertionError(f"It took {took:.1f} s.")
 
 
+async def test_told_to_end_while_a_worker_starts(home, tmp_path: Path):
+    """Its process has not come so far as to hear anything."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, time\nwhile 'spawn_main' in ' '.join(sys.orig_argv): time.sleep(1)"
+    )
+    job = await home.submit("sitea", prologue=f"export PYTHONPATH={tmp_path}")
+
+    def starting() -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            commands = [" ".join(each.cmdline()) for each in processes_of(home, "sitea", job)]
+            return any("spawn_main" in each for each in commands)
+        return False
+
+    async with asyncio.timeout(40):
+        while not starting():
+            await asyncio.sleep(0.1)
+    home.order(do="end", agent=home.agents[0])
+    assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+    assert await all_gone(home, "sitea", job)
+
+
 async def test_refused_agent_says_why_and_ends(home):
     home.refuse = "Python is 3.9 there and 3.11 here. Use the same minor version."
     job = await home.submit("sitea")
