@@ -26,7 +26,7 @@ from jupyter_continuum.worker.workforce import Place, Share, Workforce
 SIGTERM_SECONDS = 3
 """How long a hand-over may take after SIGTERM: some kill five seconds later."""
 CLOSE_SECONDS = 1
-"""How long a worker may take to close before its process is killed."""
+"""How long a worker may take to close before its process is killed; one that starts, at once."""
 
 
 class Agent:

@@ -141,22 +141,33 @@ class ContinuumNanny(Gated, Nanny):
         self.handlers[OP] = self.end_access
 
     async def instantiate(self) -> Status:
+        if self.status in (Status.closing, Status.closed, Status.failed):
+            return Status.closed  # a restart that was under way starts nothing more
         method = self._zygote.method(self.pre_spawn_env)
         dask.config.set({"distributed.worker.multiprocessing-method": method})
         return await super().instantiate()
 
     async def kill(self, timeout: float = 5, reason: str = "nanny-kill") -> None:
-        """End the worker's process, also one that has not come so far as to hear anything.
+        """End the worker's process, when closing also one that does not yet hear anything.
 
         distributed waits until such a one runs: for good, where its start fails meanwhile.
         """
         worker = self.process
-        if worker is None or worker.status is not Status.starting or worker.process is None:
+        if (
+            self.status is not Status.closing  # a restart starts it in the same place
+            or worker is None
+            or worker.status is not Status.starting
+            or worker.process is None
+        ):
             await super().kill(timeout=timeout, reason=reason)
             return
-        await worker.process.kill()
+        stopped = worker.stopped
         async with asyncio.timeout(timeout):
-            await worker.stopped.wait()
+            try:
+                await worker.process.kill()
+            except AttributeError:  # its start failed: there is no process
+                return
+            await stopped.wait()
 
     def close_gracefully(self, reason: str = "nanny-close-gracefully") -> None:
         self.closed_because = reason

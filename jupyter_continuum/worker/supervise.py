@@ -59,7 +59,7 @@ class Supervised:
         """End the worker's process, and do not start it again."""
         self._closing.set()
         if self._nanny is not None:
-            await self._nanny.close(timeout=timeout_seconds, reason="agent-close")
+            await self._end(self._nanny, timeout_seconds, "agent-close")
         if self._running is not None:
             # A nanny that is still looking for its scheduler would go on for a minute.
             self._running.cancel()
@@ -74,8 +74,14 @@ class Supervised:
         except Exception as error:  # whatever a worker's start may raise: told, then tried again
             return last_words(error)
         finally:
-            await nanny.close(timeout=2)
+            await self._end(nanny, 2, "nanny-close")
         return nanny.closed_because or "its nanny closed"
+
+    async def _end(self, nanny: ContinuumNanny, seconds: float, reason: str) -> None:
+        try:
+            await nanny.close(timeout=seconds, reason=reason)
+        except TimeoutError:
+            say(f"{self.name}: its process was killed and has not ended yet")
 
 
 def pause_seconds(failures: int, chance: float) -> float:

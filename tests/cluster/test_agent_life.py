@@ -151,7 +151,7 @@ async def test_results_are_handed_over_before_walltime(home):
     await home.submit("siteb", number=1)
     async with home.client() as client:
         await ready(client, 1)
-        end = int(time.time()) + 90  # drained a tenth of the walltime before
+        end = int(time.time()) + 105  # drained a tenth of the walltime before
         job = await home.submit(
             "sitea",
             number=1,
@@ -164,9 +164,12 @@ async def test_results_are_handed_over_before_walltime(home):
             np.arange, 1000, workers=["sitea-1-0-0"], allow_other_workers=True, retries=0
         )
         await wait(kept)
+        holders = (await client.who_has([kept]))[kept.key]
+        assert [each.split(".")[0] for each in holders] == ["relay://sitea"]
         starts = client.submit(os.getpid, pure=False)
         await wait(starts)
-        assert (await home.reached("sitea", job, *ENDED)).state is JobState.ENDED
+        ended = await home.reached("sitea", job, *ENDED, seconds=end - time.time())
+        assert ended.state is JobState.ENDED
         assert (await kept)[-1] == 999
         holders = (await client.who_has([kept]))[kept.key]
         assert [each.split(".")[0] for each in holders] == ["relay://siteb"]
