@@ -82,6 +82,25 @@ describe('ContinuumModel', () => {
     expect(model.clusters).toEqual([]);
   });
 
+  it('looks twice, and not for ever, when the broker comes back meanwhile', async () => {
+    const answer = new PromiseDelegate<IPrompt[]>();
+    let looks = 0;
+    const model = modelOver({
+      sites: async () => {
+        looks += 1;
+        return [site('a')];
+      },
+      prompts: () => answer.promise
+    });
+    const looking = model.refresh();
+    model.apply({ kind: 'broker', state: 'lost', message: 'It has ended.' });
+    model.apply({ kind: 'broker', state: 'ready' });
+    answer.resolve([]);
+    await looking;
+    await new Promise(done => setTimeout(done));
+    expect([looks, model.phase]).toEqual([2, 'ready']);
+  });
+
   it('lets a cluster that is gone stay gone, whatever is said of it later', async () => {
     const answer = new PromiseDelegate<ICluster>();
     const model = modelOver({ scale: () => answer.promise });

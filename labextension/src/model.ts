@@ -106,14 +106,16 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
       this._phase = 'ready';
       this._trouble = '';
       this._heard = new Date();
+      // One of the answers may be older. What came of all that is told once.
+      this._isQuiet = true;
+      meanwhile.forEach(change => this.take(change));
     } catch (error) {
       this._phase = 'failed';
       this._trouble = messageOf(error);
     }
+    this._isQuiet = false;
     this._looks.delete(meanwhile);
     this.emit();
-    // One of the answers may be older.
-    meanwhile.forEach(change => this.apply(change));
   }
 
   reveal(site: string): void {
@@ -324,9 +326,14 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   }
 
   apply(change: Change): void {
-    if (change.kind !== 'failure') {
+    // What the broker's end means for a look, the look itself finds out.
+    if (change.kind !== 'failure' && change.kind !== 'broker') {
       this._looks.forEach(look => look.push(change));
     }
+    this.take(change);
+  }
+
+  private take(change: Change): void {
     switch (change.kind) {
       case 'site':
         this.takeSite(change.site);
@@ -424,7 +431,7 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   }
 
   private emit(): void {
-    if (!this._isDisposed) {
+    if (!this._isDisposed && !this._isQuiet) {
       this._stateChanged.emit();
     }
   }
@@ -441,6 +448,7 @@ export class ContinuumModel implements IContinuumModel, IDisposable {
   private _draftName = '';
   /** For each look at all there is that goes on: what has changed since it began. */
   private _looks = new Set<Change[]>();
+  private _isQuiet = false;
   private _busy: ReadonlyMap<string, string> = new Map();
   private _stateChanged = new Signal<this, void>(this);
   private _failed = new Signal<this, string>(this);
