@@ -123,10 +123,21 @@ def _layer(folder: Path, faults: dict[str, str] | None) -> dict[str, Document]:
         except CatalogueError as error:
             if faults is None:
                 raise
-            faults[slug(path.stem)] = str(error)
+            faults[_meant(path)] = str(error)
         else:
             found[id] = document
     return found
+
+
+def _meant(path: Path) -> str:
+    """The site that a file which is no record seems to be about."""
+    with contextlib.suppress(OSError):
+        told = re.search(
+            r"^id:\s*[\"']?([a-z0-9-]+)", path.read_text(errors="replace"), re.MULTILINE
+        )
+        if told:
+            return told[1]
+    return slug(path.stem)
 
 
 def _files(folder: Path) -> list[Path]:

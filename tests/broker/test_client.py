@@ -52,9 +52,10 @@ def listen(answer: Answer) -> socket.socket:
                 return
             with connection, connection.makefile("rb") as lines:
                 for line in lines:
-                    for message in answer(json.loads(line)):
+                    messages = answer(json.loads(line))
+                    for message in messages:
                         connection.sendall(encode(message))
-                    if b'"hang-up"' in line:
+                    if not messages or b'"hang-up"' in line:
                         break
 
     threading.Thread(target=serve, daemon=True).start()
@@ -102,6 +103,14 @@ def test_a_broker_that_hangs_up_is_an_error_and_not_a_wait() -> None:
         broker.call("echo", word="hang-up")
         with pytest.raises(BrokerError, match="ended the conversation"):
             broker.call("echo")
+
+
+@pytest.mark.usefixtures("state")
+def test_one_that_is_just_ending_is_followed_by_the_next() -> None:
+    without_a_word = iter([[]])
+    with closing(listen(lambda asked: next(without_a_word, answers(asked)))) as listener:
+        assert call_broker("echo", n=1) == {"n": 1}
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.usefixtures("listening")

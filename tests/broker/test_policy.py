@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,12 @@ def test_a_cluster_that_nears_its_ceiling_is_warned_of_stops_growing_and_ends(
     priced: Path,
 ) -> None:
     reached: dict[str, Any] = {}
+    deadline = time.monotonic() + 180
     with open_broker() as face:
         face.call("subscribe")
         face.call("launch", plan={**PLAN, "policy": {"max_eur": 65}})
         for event in face.events():
+            assert time.monotonic() < deadline, reached
             if not (view := event.get("cluster")):
                 continue
             (group,) = view["groups"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
 from jupyter_continuum.broker.messages.policy import FindingView, PolicyFacts, PolicyView
 from jupyter_continuum.broker.messages.records import ClaimFacts
 from jupyter_continuum.broker.policy_file import policy_path, read_policy
-from jupyter_continuum.broker.sites.claims import offer_claims, site_claims, stated
+from jupyter_continuum.broker.sites.claims import for_limits, offer_claims, site_claims, stated
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.errors import PlanRefused
 from jupyter_continuum.planning.amount import Stated
@@ -120,20 +120,8 @@ class Policing:
         )
 
     def _stated(self, site: str, claims: Iterable[ClaimFacts], today: date) -> dict[str, Stated]:
-        """As a limit takes them.
-
-        While the person's own file on the site is wrong the shipped record stands in, and
-        satisfies no limit: what the file would say may be stricter.
-        """
-        found = stated(claims, today)
-        if site not in self._sites.catalogue.faults:
-            return found
-        return {
-            field: claim
-            if claim.kind == "live"
-            else replace(claim, kind="unverified", source="your own file on this site is wrong")
-            for field, claim in found.items()
-        }
+        is_faulty = site in self._sites.catalogue.faults
+        return for_limits(stated(claims, today), is_faulty=is_faulty)
 
     def _here(self, site: str) -> bool:
         session = self._sites.sessions.get(site)

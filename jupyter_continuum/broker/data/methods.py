@@ -17,7 +17,7 @@ from jupyter_continuum.broker.messages.datasets import (
     FetchView,
     FilesView,
 )
-from jupyter_continuum.broker.sites.claims import site_claims, stated
+from jupyter_continuum.broker.sites.claims import for_limits, site_claims, stated
 from jupyter_continuum.broker.sites.sites import Sites
 from jupyter_continuum.catalogue import Dataset, choose, load_datasets
 from jupyter_continuum.catalogue.catalogue import alike
@@ -88,7 +88,8 @@ class DataMethods:
         today = datetime.now(UTC).date()
         session = self._sites.sessions.get(site)
         claims = site_claims(site, session, self._sites.catalogue, today)
-        return stated(claims, today).get("country")
+        is_faulty = site in self._sites.catalogue.faults
+        return for_limits(stated(claims, today), is_faulty=is_faulty).get("country")
 
 
 async def _record(name: str) -> Dataset:

@@ -7,6 +7,7 @@ record of the real site says nothing of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -117,6 +118,21 @@ def stated(claims: Iterable[ClaimFacts], today: date) -> dict[str, Stated]:
             each.observed,
         )
         for each in claims
+    }
+
+
+def for_limits(found: dict[str, Stated], *, is_faulty: bool) -> dict[str, Stated]:
+    """What is ``stated`` of a site or its offer, as a limit takes it.
+
+    While the person's own file on the site is wrong the shipped record stands in, and satisfies no
+    limit: what the file would say may be stricter.
+    """
+    if not is_faulty:
+        return found
+    why = "your own file on this site is wrong"
+    return {
+        field: claim if claim.kind == "live" else replace(claim, kind="unverified", source=why)
+        for field, claim in found.items()
     }
 
 

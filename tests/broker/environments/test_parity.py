@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,11 @@ def test_an_answer_is_remembered_and_a_launch_does_not_wait_for_it(
     known = parity()
     slurm_site_b.cut()
     try:
-        assert parity() == known  # who asked would hear nothing, and say so
+        took = []
+        for _ in range(3):  # a busy machine only adds to what it takes
+            began = time.monotonic()
+            assert parity() == known
+            took.append(time.monotonic() - began)
+        assert min(took) < 1
     finally:
         slurm_site_b.restore()

@@ -57,11 +57,12 @@ def test_the_shipped_record_satisfies_no_limit_while_the_own_file_is_wrong(folde
     known()
     assert "lumi/standard-g" not in call_broker("policy")["offers"]
     path = folder / "mine.yaml"
-    path.write_text("id: lumi\ncountry: {value: US, source: nobody}\n")
-    known()
-    (finding,) = call_broker("policy")["offers"]["lumi/standard-g"]
-    assert (finding["rule"], finding["verdict"]) == ("jurisdictions", "unknown")
-    assert "is FI (unverified: your own file on this site is wrong)" in finding["said"]
+    for wrong in ("country: {value: US, source: nobody}", "country: ["):
+        path.write_text(f"id: lumi\n{wrong}\n")
+        assert "mine.yaml" in known()["lumi"]["reason"]
+        (finding,) = call_broker("policy")["offers"]["lumi/standard-g"]
+        assert (finding["rule"], finding["verdict"]) == ("jurisdictions", "unknown")
+        assert "is FI (unverified: your own file on this site is wrong)" in finding["said"]
     path.unlink()
     known()
     assert "lumi/standard-g" not in call_broker("policy")["offers"]
