@@ -43,12 +43,14 @@ def execute(
     from traitlets.config import Config
 
     from jupyter_continuum.runs.kernel_manager import QuietKernelManager
-    from jupyter_continuum.runs.kernel_transport import kernel_traits
+    from jupyter_continuum.runs.kernel_transport import ENCRYPTED, kernel_traits
 
     for name in OTHERWISE_NAMED:
         options.pop(name, None)
     if "config" not in options:
-        options["config"] = Config({"KernelManager": kernel_traits(kernel_name)})
+        is_ours = "kernel_manager_class" not in options
+        traits = kernel_traits(kernel_name) if is_ours else ENCRYPTED
+        options["config"] = Config({"KernelManager": traits})
     options.setdefault("kernel_manager_class", QuietKernelManager)
     use = choose(cluster=cluster, plan=plan, environment=os.environ, accept=accept)
     with cluster_for(use, tell=tell or _on_standard_error, others=others) as name:

@@ -10,6 +10,8 @@ from jupyter_continuum.runs.sweep.launcher import flags_of
 
 LONGEST = "kernel-00000000-0000-0000-0000-000000000000-ipc-5"
 SOCKET_PATH_BYTES = 107
+ENCRYPTED = {"transport_encryption": "auto"}
+"""By ports, where it can be so that no other user of the machine reads what they carry."""
 
 
 def kernel_transport(folder: Path) -> dict[str, str]:
@@ -21,7 +23,7 @@ def kernel_transport(folder: Path) -> dict[str, str]:
     """
     if len(bytes(folder / LONGEST)) <= SOCKET_PATH_BYTES:
         return {"transport": "ipc"}
-    return {"transport_encryption": "auto"}
+    return ENCRYPTED
 
 
 def kernel_traits(kernel: str) -> dict[str, str]:
@@ -31,8 +33,9 @@ def kernel_traits(kernel: str) -> dict[str, str]:
     """
     from jupyter_client.kernelspec import get_kernel_spec
 
-    if flags_of(get_kernel_spec(kernel).argv) is None:
-        # Which transports it has is not known; other users must not read what ports carry.
-        return {"transport_encryption": "auto"}
+    spec = get_kernel_spec(kernel)
+    is_here = spec.argv and "kernel_provisioner" not in spec.metadata
+    if not is_here or flags_of(spec.argv) is None:
+        return ENCRYPTED  # which transports it has is not known
     folder = socket_dir()
     return kernel_transport(folder) | {"connection_file": str(folder / f"kernel-{uuid4()}.json")}

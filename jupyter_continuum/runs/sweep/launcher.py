@@ -1,4 +1,4 @@
-"""Which kernels can be forked: ipykernel, in the Python that runs this."""
+"""Which kernels can be forked, and reached by files: ipykernel, in the Python that runs this."""
 
 from __future__ import annotations
 
